@@ -1,0 +1,91 @@
+const REFUSAL: unique symbol = Symbol('refusal')
+
+/**
+ * Every deliberate "no". A refusal is a value that is returned; a fault (something broke) is thrown.
+ *
+ * The code is what programs branch on; each front door owns a total table from code to its own words, so a new code does
+ * not compile until every door answers it. `detail` is one line that may be shown to the caller: lower case, no full
+ * stop, never a token, key, secret, policy text or another principal's data.
+ */
+export interface Refusal<Code extends RefusalCode = RefusalCode> {
+  /** A symbol, so that no JSON a caller sends can pass for a refusal of ours. */
+  readonly [REFUSAL]: true
+  readonly code: Code
+  readonly detail: string
+  /** Path of the member that did not fit, for example `to[0]` or `instructedAmount.amount`. */
+  readonly member?: string
+}
+
+/** The request as a whole (RFC 6749 §5.2). */
+export type RequestRefusalCode =
+  | 'request_malformed'
+  | 'request_too_large'
+  | 'request_not_form'
+  | 'grant_unsupported'
+  | 'grant_not_allowed'
+  | 'scope_not_allowed'
+  | 'rate_exceeded'
+
+/** Who is asking: the client and its assertion (RFC 7523). */
+export type ClientRefusalCode =
+  | 'client_unknown'
+  | 'client_inactive'
+  | 'assertion_missing'
+  | 'assertion_invalid'
+  | 'assertion_replayed'
+
+/** Possession of a key: the DPoP proof (RFC 9449 §4.3). */
+export type ProofRefusalCode =
+  | 'proof_missing'
+  | 'proof_malformed'
+  | 'proof_wrong_target'
+  | 'proof_stale'
+  | 'proof_replayed'
+  | 'proof_key_mismatch'
+  | 'proof_wrong_token'
+  | 'proof_nonce_required'
+
+/** A JWT access token (RFC 9068), whatever its use. */
+export type TokenRefusalCode = 'token_invalid' | 'token_expired' | 'token_replayed'
+
+/** For whom, and how far: the subject token and the delegation behind it. */
+export type DelegationRefusalCode = 'subject_token_invalid' | 'delegation_inactive' | 'principal_inactive'
+
+/** Where (RFC 8707). */
+export type TargetRefusalCode =
+  | 'resource_unknown'
+  | 'resource_not_delegated'
+  | 'action_type_not_at_resource'
+  | 'locations_mismatch'
+
+/** What exactly (RFC 9396). */
+export type ActionRefusalCode = 'json_malformed' | 'action_malformed' | 'action_type_unknown' | 'action_member_invalid'
+
+/** What an administrator writes: an action type, or the bounds of a delegation. */
+export type DefinitionRefusalCode = 'action_type_invalid' | 'bound_invalid' | 'key_invalid'
+
+/** May it, now. */
+export type DecisionRefusalCode = 'action_not_permitted'
+
+/** A resource server comparing the call in front of it with the token (resource SDK, gateway). */
+export type EnforcementRefusalCode = 'action_mismatch' | 'replay_store_full'
+
+export type RefusalCode =
+  | RequestRefusalCode
+  | ClientRefusalCode
+  | ProofRefusalCode
+  | TokenRefusalCode
+  | DelegationRefusalCode
+  | TargetRefusalCode
+  | ActionRefusalCode
+  | DefinitionRefusalCode
+  | DecisionRefusalCode
+  | EnforcementRefusalCode
+
+export function refuse<Code extends RefusalCode>(code: Code, detail: string, member?: string): Refusal<Code> {
+  return member === undefined ? { [REFUSAL]: true, code, detail } : { [REFUSAL]: true, code, detail, member }
+}
+
+export function isRefusal(value: unknown): value is Refusal {
+  return typeof value === 'object' && value !== null && REFUSAL in value
+}
