@@ -1,0 +1,108 @@
+import type { KeyObject } from 'node:crypto'
+import { isRefusal, type Refusal, refuse, type TokenRefusalCode } from '../core/refusal.ts'
+import { ACCESS_TOKEN_CLAIMS, type AccessTokenClaims, type TokenUse } from './access-token-claims.ts'
+import { isSignatureAlgorithm, type SignatureAlgorithm } from './algorithms.ts'
+import { type ParsedJws, parseCompactJws, signJws, verifyJws } from './jws.ts'
+
+const KiB = 1024
+/** A token may carry one action (64 kB of JSON at most); whatever carries the token sets a lower limit of its own. */
+const MAX_TOKEN_BYTES = 128 * KiB
+
+/** What signs: a private key of the server and its names. */
+export interface TokenSigner {
+  readonly kid: string
+  readonly alg: SignatureAlgorithm
+  readonly key: KeyObject
+}
+
+/** A key of the issuer, for verifying. */
+export interface VerificationKey {
+  readonly alg: SignatureAlgorithm
+  readonly key: KeyObject
+}
+
+/** What a token must be. The kind of token has no default: a door that takes one kind never takes another. */
+export interface TokenExpectations<Use extends TokenUse> {
+  readonly use: Use
+  readonly issuer: string
+  /** This resource's identifier; the issuer itself for every use but `action`. */
+  readonly audience: string
+  readonly now: Date
+  /** How far the issuer's clock may be off. Default: 5 seconds. */
+  readonly skewSeconds?: number
+}
+
+/** An access token that was read and not verified. */
+export interface UnverifiedAccessToken {
+  readonly jws: ParsedJws
+  readonly alg: SignatureAlgorithm
+  readonly kid: string
+}
+
+/** Signs the claims as a JWT access token (RFC 9068 §2.1). */
+export function buildAccessToken(claims: AccessTokenClaims, signer: TokenSigner): string {
+  return signJws({ typ: 'at+jwt', kid: signer.kid }, JSON.stringify(claims), signer.key, signer.alg)
+}
+
+/** Verifies a JWT access token (RFC 9068 §4) by the issuer's keys. */
+export function verifyAccessToken<Use extends TokenUse>(
+  token: string,
+  expected: TokenExpectations<Use> & { readonly keys: (kid: string) => VerificationKey | undefined },
+): AccessTokenClaims<Use> | Refusal<TokenRefusalCode> {
+  const read = readAccessToken(token)
+  return isRefusal(read) ? read : checkAccessToken(read, expected.keys(read.kid), expected)
+}
+
+/** Reads a JWT access token: its form, `typ`, `alg` and `kid`, so that the key can be looked up. */
+export function readAccessToken(token: string): UnverifiedAccessToken | Refusal<'token_invalid'> {
+  const jws = parseCompactJws(token, MAX_TOKEN_BYTES)
+  if (isRefusal(jws)) return refuse('token_invalid', `the access token is not a JWT: ${jws.detail}`)
+  const { typ, alg, kid } = jws.header
+  // Other JWTs of the same issuer, ID tokens among them, are no access tokens (RFC 9068 §4, RFC 8725 §3.11).
+  if (typ !== 'at+jwt' && typ !== 'application/at+jwt') return invalid('"typ" of the access token is not at+jwt')
+  if (!isSignatureAlgorithm(alg)) return invalid('"alg" of the access token is not supported')
+  if (typeof kid !== 'string') return invalid('the access token names no key')
+  return { jws, alg, kid }
+}
+
+/** Checks a token that was read: claims, then signature. `key` is the issuer's key of that `kid`, if it has one. */
+export function checkAccessToken<Use extends TokenUse>(
+  { jws }: UnverifiedAccessToken,
+  key: VerificationKey | undefined,
+  expected: TokenExpectations<Use>,
+): AccessTokenClaims<Use> | Refusal<TokenRefusalCode> {
+  const claims = checkClaims(jws, expected)
+  if (isRefusal(claims)) return claims
+  if (key === undefined) return invalid('the access token is signed by no key of the issuer')
+  if (!verifyJws(jws, key.key, key.alg)) return invalid('the signature of the access token does not verify')
+  return claims
+}
+
+function checkClaims<Use extends TokenUse>(
+  jws: ParsedJws,
+  { use, issuer, audience, now, skewSeconds = 5 }: TokenExpectations<Use>,
+): AccessTokenClaims<Use> | Refusal<TokenRefusalCode> {
+  const { iss, aud, token_use: tokenUse } = jws.payload
+  if (iss !== issuer) return invalid('"iss" of the access token is not the expected issuer')
+  if (aud !== audience) return invalid('"aud" of the access token is not this resource')
+  // INVARIANT: a token for the issuer itself is never an action token, and any other never anything else.
+  if ((use === 'action') === (audience === issuer)) return invalid(`"aud" of the access token does not go with its use`)
+  if (tokenUse !== (use === 'action' ? undefined : use)) return invalid('the access token is for another use')
+  const parsed = parseClaims(use, jws.payload)
+  if (parsed === undefined) return invalid('the access token lacks a claim or has an invalid one')
+  const nowSeconds = now.getTime() / 1000
+  // At "exp" itself it has expired (RFC 7519 §4.1.4).
+  if (!(nowSeconds < parsed.exp + skewSeconds)) return refuse('token_expired', 'the access token has expired')
+  if (!(parsed.iat <= nowSeconds + skewSeconds)) return invalid('"iat" of the access token is in the future')
+  if (parsed.nbf !== undefined && !(parsed.nbf <= nowSeconds + skewSeconds)) {
+    return invalid('the access token is not valid yet')
+  }
+  return parsed
+}
+
+function parseClaims<Use extends TokenUse>(use: Use, payload: unknown): AccessTokenClaims<Use> | undefined {
+  const parsed = ACCESS_TOKEN_CLAIMS[use].safeParse(payload)
+  return parsed.success ? (parsed.data as AccessTokenClaims<Use>) : undefined
+}
+
+const invalid = (detail: string) => refuse('token_invalid', detail)

@@ -1,0 +1,119 @@
+import { sha256Base64url } from '../core/hash.ts'
+import { isRefusal, type ProofRefusalCode, type Refusal, refuse } from '../core/refusal.ts'
+import { isSignatureAlgorithm, type SignatureAlgorithm } from './algorithms.ts'
+import { sameTarget } from './htu.ts'
+import { jwkThumbprint, type PublicJwk, readPublicJwk } from './jwk.ts'
+import { type ParsedJws, parseCompactJws, verifyJws } from './jws.ts'
+import type { KeyObjectCache } from './key-object-cache.ts'
+
+const KiB = 1024
+const MAX_PROOF_BYTES = 8 * KiB
+const MAX_JTI_CHARACTERS = 256
+/** How far `iat` may be from now, either way. */
+const WINDOW_SECONDS = 300
+/** For how much longer a proof is remembered than it is accepted, so that clocks that differ open no gap. */
+const CLOCK_SKEW_SECONDS = 30
+
+/** A DPoP proof that was checked in full but for its replay, which the caller marks by `jkt` and `jti` (RFC 9449 §11.1). */
+export interface Proof {
+  /** Thumbprint of the key that was proved. */
+  readonly jkt: string
+  readonly jti: string
+  /** Unit: seconds since the epoch. */
+  readonly iat: number
+  /** Until when the pair `jkt`, `jti` must be remembered. Unit: seconds since the epoch. */
+  readonly rememberUntil: number
+  readonly jwk: PublicJwk
+  readonly nonce?: string
+}
+
+/** What a proof must be for. No member has a default: a check that does not apply is said not to. */
+export interface ProofExpectations {
+  /** Every value of the `DPoP` header, as counted in the raw headers. */
+  readonly values: readonly string[]
+  readonly method: string
+  /** URL of the request, built from the configured origin and never from `Host`. */
+  readonly htu: string
+  readonly now: Date
+  /** The access token the proof comes with (`ath`), undefined where none does. */
+  readonly accessToken: string | undefined
+  /** Whether the key may be used here: registered for the client, or `cnf.jkt` of the token. Undefined at an enrolment. */
+  readonly isExpectedKey: ((jkt: string) => boolean) | undefined
+  /** Whether a nonce is one of ours and fresh; undefined where none is required (RFC 9449 §8). */
+  readonly isExpectedNonce: ((nonce: string) => boolean) | undefined
+}
+
+/** A proof that was read and not verified. */
+export interface UnverifiedProof {
+  readonly jws: ParsedJws
+  readonly alg: SignatureAlgorithm
+  readonly jwk: PublicJwk
+  readonly jkt: string
+}
+
+/**
+ * Checks a DPoP proof (RFC 9449 §4.3), the signature last: whatever can be refused for little is refused before it.
+ */
+export function checkProof(expected: ProofExpectations, keys: KeyObjectCache): Proof | Refusal<ProofRefusalCode> {
+  const read = readProof(expected.values)
+  if (isRefusal(read)) return read
+  const claimed = checkProofClaims(read, expected)
+  if (isRefusal(claimed)) return claimed
+  // The key embedded in the header is the right one here, by the RFC; that it is an expected one was checked above.
+  const key = keys.get(read.jwk)
+  if (key === undefined || !verifyJws(read.jws, key, read.alg)) {
+    return refuse('proof_malformed', 'the signature of the DPoP proof does not verify')
+  }
+  return claimed
+}
+
+/** Reads the one proof of a request: its form, `typ`, `alg` and key (RFC 9449 §4.3 steps 1 to 5, 7). */
+export function readProof(values: readonly string[]): UnverifiedProof | Refusal<'proof_missing' | 'proof_malformed'> {
+  const [value, ...more] = values
+  if (value === undefined) return refuse('proof_missing', 'a DPoP proof is required')
+  // (RFC 9449 §4.3 step 1)
+  if (more.length > 0) return refuse('proof_malformed', 'more than one DPoP header')
+  const jws = parseCompactJws(value, MAX_PROOF_BYTES)
+  if (isRefusal(jws)) return refuse('proof_malformed', `the DPoP proof is not a JWT: ${jws.detail}`)
+  const { typ, alg } = jws.header
+  if (typ !== 'dpop+jwt') return refuse('proof_malformed', '"typ" of the DPoP proof is not dpop+jwt')
+  if (!isSignatureAlgorithm(alg)) return refuse('proof_malformed', '"alg" of the DPoP proof is not supported')
+  const jwk = readPublicJwk(jws.header.jwk)
+  if (isRefusal(jwk)) return refuse('proof_malformed', `"jwk" of the DPoP proof: ${jwk.detail}`)
+  return { jws, alg, jwk, jkt: jwkThumbprint(jwk) }
+}
+
+/** Everything about a proof but its signature and its replay. */
+function checkProofClaims(read: UnverifiedProof, expected: ProofExpectations): Proof | Refusal<ProofRefusalCode> {
+  const { jti, iat, htm, htu, ath, nonce } = read.jws.payload
+  if (typeof jti !== 'string' || jti === '' || jti.length > MAX_JTI_CHARACTERS) {
+    return refuse('proof_malformed', '"jti" of the DPoP proof is not a string of 1 to 256 characters')
+  }
+  if (typeof iat !== 'number') return refuse('proof_malformed', '"iat" of the DPoP proof is not a number')
+  // Negated, so that nothing but a true comparison passes (RFC 9449 §4.3 step 11).
+  if (!(Math.abs(expected.now.getTime() / 1000 - iat) <= WINDOW_SECONDS)) {
+    return refuse('proof_stale', '"iat" of the DPoP proof is not within 300 seconds of now')
+  }
+  if (typeof htm !== 'string' || typeof htu !== 'string') {
+    return refuse('proof_malformed', '"htm" and "htu" of the DPoP proof must be strings')
+  }
+  if (htm !== expected.method) return refuse('proof_wrong_target', '"htm" of the DPoP proof is not this method')
+  if (!sameTarget(htu, expected.htu)) return refuse('proof_wrong_target', '"htu" of the DPoP proof is not this URL')
+  if (expected.isExpectedKey !== undefined && !expected.isExpectedKey(read.jkt)) {
+    return refuse('proof_key_mismatch', 'the key of the DPoP proof is not the expected one')
+  }
+  // (RFC 9449 §4.3 step 12)
+  if (expected.accessToken !== undefined && ath !== sha256Base64url(expected.accessToken)) {
+    return refuse('proof_wrong_token', '"ath" of the DPoP proof is not the hash of the access token')
+  }
+  if (nonce !== undefined && typeof nonce !== 'string') {
+    return refuse('proof_malformed', '"nonce" of the DPoP proof is not a string')
+  }
+  // (RFC 9449 §4.3 step 10)
+  if (expected.isExpectedNonce !== undefined && (nonce === undefined || !expected.isExpectedNonce(nonce))) {
+    return refuse('proof_nonce_required', 'the DPoP proof must have the nonce of this server')
+  }
+  const rememberUntil = iat + WINDOW_SECONDS + CLOCK_SKEW_SECONDS
+  const { jkt, jwk } = read
+  return { jkt, jti, iat, rememberUntil, jwk, ...(nonce !== undefined && { nonce }) }
+}
