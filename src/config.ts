@@ -1,0 +1,171 @@
+import { readFileSync } from 'node:fs'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
+
+const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'])
+const SECONDS_A_DAY = 86_400
+
+const Seconds = z.number().int().min(1)
+const Port = z.number().int().min(0).max(65_535)
+const Limit = z.strictObject({
+  /** Requests a second that are let through in the long run. */
+  perSecond: z.number().min(0.001).max(1_000_000),
+  /** Requests that may come at once. */
+  burst: z.number().int().min(1).max(1_000_000),
+})
+
+/** Everything the process can be told. Unknown keys are refused: a typo must not become a default. */
+export const Config = z
+  .strictObject({
+    /** Issuer identifier (RFC 8414 §2): an origin. Absent: `http://localhost:<port>`, development only. */
+    issuer: z.string().max(2_048).optional(),
+    /** Address to listen on. Absent: loopback, both 127.0.0.1 and ::1. */
+    host: z.string().min(1).max(255).optional(),
+    /** 0 picks a free one. */
+    port: Port.default(3000),
+    /** Where key files, the first administrator's credential and the embedded database live. */
+    dataDirectory: z.string().min(1).max(4_096),
+    /** PostgreSQL connection string. Absent: the embedded database. */
+    databaseUrl: z
+      .string()
+      .max(4_096)
+      .regex(/^postgres(ql)?:\/\//, 'must begin with postgresql://')
+      .optional(),
+    /** 32 bytes, base64url. Absent: `<data directory>/kek`, made at the first start. */
+    keyEncryptionKey: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{43}$/, 'must be 32 bytes as 43 characters of base64url')
+      .optional(),
+    /** In production the embedded database must be chosen, it is not fallen back to. */
+    allowEmbeddedDatabase: z.boolean().default(false),
+    production: z.boolean().default(false),
+    /** How long an action token lives where its resource does not say. Unit: seconds. */
+    actionTokenSeconds: Seconds.max(300).default(60),
+    /** How long an agent token or an administrator's token lives. Unit: seconds. */
+    clientTokenSeconds: Seconds.max(3_600).default(300),
+    /** The longest a delegation may last, and how long it lasts by default. Unit: seconds. */
+    maxDelegationSeconds: Seconds.max(3_650 * SECONDS_A_DAY).default(90 * SECONDS_A_DAY),
+    /** How far an asserting client's clock may be off. Unit: seconds. */
+    clockSkewSeconds: z.number().int().min(0).max(60).default(30),
+    /** Demand a server-chosen nonce in every DPoP proof (RFC 9449 §8). */
+    requireDpopNonce: z.boolean().default(false),
+    /** Whether an administrator may record a delegation of a principal of kind `person`. */
+    administratorsGrantForPersons: z.boolean().default(true),
+    /** Token requests of one client. */
+    clientRequests: Limit.default({ perSecond: 500, burst: 2_000 }),
+    /** Failed authentications from one address. */
+    failedAuthentications: Limit.default({ perSecond: 100, burst: 2_000 }),
+    /** Refusals stored as records, per client, code and hour; the rest is counted. */
+    storedRefusalsPerHour: z.number().int().min(0).max(1_000_000).default(1_000),
+    /** How long SIGTERM waits for requests in flight. Unit: seconds. */
+    drainSeconds: Seconds.max(600).default(15),
+    logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'),
+  })
+  .superRefine((config, context) => {
+    const problem = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message })
+    if (config.issuer !== undefined) {
+      const url = URL.canParse(config.issuer) ? new URL(config.issuer) : undefined
+      if (url === undefined || url.origin !== config.issuer) {
+        problem('issuer', 'must be an origin without path, query or trailing slash, such as https://as.example')
+      } else if (url.protocol !== 'https:' && (config.production || !LOOPBACK_HOSTS.has(url.hostname))) {
+        problem('issuer', config.production ? 'must be https in production' : 'must be https, or http on a loopback host')
+      }
+    }
+    if (!config.production) return
+    if (config.issuer === undefined) problem('issuer', 'must be set in production (WRIT_ISSUER)')
+    if (config.databaseUrl === undefined && !config.allowEmbeddedDatabase) {
+      problem('databaseUrl', 'must be set in production (DATABASE_URL), or allowEmbeddedDatabase must be true')
+    }
+  })
+export type Config = Readonly<z.infer<typeof Config>>
+
+/** What an operator got wrong, in one line. */
+export class ConfigError extends Error {}
+
+const toNumber = (text: string) => (/^\d+(\.\d+)?$/.test(text) ? Number(text) : text)
+const toBoolean = (text: string) => (text === 'true' ? true : text === 'false' ? false : text)
+const asIs = (text: string) => text
+
+/** Every environment variable, the member of the config file it overrides, and how its text is read. */
+const ENVIRONMENT: Readonly<Record<string, readonly [keyof Config, (text: string) => unknown]>> = {
+  WRIT_ISSUER: ['issuer', asIs],
+  WRIT_HOST: ['host', asIs],
+  WRIT_PORT: ['port', toNumber],
+  WRIT_DATA_DIR: ['dataDirectory', asIs],
+  DATABASE_URL: ['databaseUrl', asIs],
+  WRIT_KEY_ENCRYPTION_KEY: ['keyEncryptionKey', asIs],
+  WRIT_ALLOW_EMBEDDED_DATABASE: ['allowEmbeddedDatabase', toBoolean],
+  WRIT_ACTION_TOKEN_SECONDS: ['actionTokenSeconds', toNumber],
+  WRIT_CLIENT_TOKEN_SECONDS: ['clientTokenSeconds', toNumber],
+  WRIT_MAX_DELEGATION_SECONDS: ['maxDelegationSeconds', toNumber],
+  WRIT_CLOCK_SKEW_SECONDS: ['clockSkewSeconds', toNumber],
+  WRIT_REQUIRE_DPOP_NONCE: ['requireDpopNonce', toBoolean],
+  WRIT_ADMINISTRATORS_GRANT_FOR_PERSONS: ['administratorsGrantForPersons', toBoolean],
+  WRIT_STORED_REFUSALS_PER_HOUR: ['storedRefusalsPerHour', toNumber],
+  WRIT_DRAIN_SECONDS: ['drainSeconds', toNumber],
+  WRIT_LOG_LEVEL: ['logLevel', asIs],
+}
+
+/**
+ * Reads the config file that `WRIT_CONFIG` names, if any, then the environment, which wins.
+ *
+ * @throws ConfigError with one line that names the key and how to mend it.
+ */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const settings: Record<string, unknown> = {
+    dataDirectory: join(packageDirectory(), '.writ'),
+    production: environment.NODE_ENV === 'production',
+    ...readConfigFile(environment.WRIT_CONFIG),
+  }
+  for (const [name, text] of Object.entries(environment)) {
+    // An empty variable is how shells and compose files say "not set".
+    if (text === undefined || text === '') continue
+    const known = Object.hasOwn(ENVIRONMENT, name) ? ENVIRONMENT[name] : undefined
+    if (known !== undefined) settings[known[0]] = known[1](text)
+    else if (name.startsWith('WRIT_') && name !== 'WRIT_CONFIG') {
+      throw new ConfigError(`unknown environment variable ${name}; config/README.md lists all`)
+    }
+  }
+  const parsed = Config.safeParse(settings)
+  if (parsed.success) return Object.freeze({ ...parsed.data, dataDirectory: resolve(parsed.data.dataDirectory) })
+  throw new ConfigError(explain(parsed.error))
+}
+
+function readConfigFile(path: string | undefined): Record<string, unknown> {
+  if (path === undefined || path === '') return {}
+  let content: unknown
+  try {
+    content = JSON.parse(readFileSync(path, 'utf8'))
+  } catch (cause) {
+    throw new ConfigError(`WRIT_CONFIG: ${path} cannot be read as JSON: ${oneLine((cause as Error).message)}`)
+  }
+  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
+    throw new ConfigError(`WRIT_CONFIG: ${path} must hold one JSON object`)
+  }
+  const settings = { ...content } as Record<string, unknown>
+  // A relative directory in the file is relative to the file, wherever the process was started.
+  if (typeof settings.dataDirectory === 'string' && !isAbsolute(settings.dataDirectory)) {
+    settings.dataDirectory = join(dirname(resolve(path)), settings.dataDirectory)
+  }
+  return settings
+}
+
+/** One line: the first problem, with the environment variable's name where there is one. */
+function explain(error: z.ZodError): string {
+  const [issue] = error.issues
+  if (issue === undefined) return 'invalid configuration'
+  if (issue.code === 'unrecognized_keys') {
+    return `unknown configuration key "${issue.keys.join('", "')}"; config/README.md lists all`
+  }
+  const path = issue.path.join('.')
+  const variable = Object.entries(ENVIRONMENT).find(([, [member]]) => member === issue.path[0])?.[0]
+  return `${path}${variable === undefined ? '' : ` (${variable})`}: ${oneLine(issue.message)}`
+}
+
+const oneLine = (text: string) => text.replaceAll(/\s+/g, ' ')
+
+/** The folder that holds package.json, whether this runs from `src/` or from `dist/`. */
+function packageDirectory(): string {
+  return dirname(dirname(fileURLToPath(import.meta.url)))
+}

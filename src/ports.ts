@@ -1,0 +1,161 @@
+import type { ActionType } from './core/action/action-type.ts'
+import type { Resource } from './core/action/resource.ts'
+import type { Client } from './core/agent/client.ts'
+import type { Delegation } from './core/delegation/delegation.ts'
+import type { JsonValue } from './core/json.ts'
+import type { Refusal, RefusalCode } from './core/refusal.ts'
+
+/** Every capability the commands need from outside, one narrow interface each. A port that fails throws; that is a fault. */
+
+export type Clock = () => Date
+
+export interface Ids {
+  /** UUIDv7: ordered by time. */
+  readonly recordId: () => string
+  /** 128 bits of chance, base64url. */
+  readonly random: () => string
+}
+
+/** What a client presented to show who it is, as it arrived. */
+export interface ClientEvidence {
+  /** The `client_id` parameter, when there was one; it must then agree with the assertion. */
+  readonly clientId?: string
+  readonly assertionType?: string
+  readonly assertion?: string
+  /** Every `DPoP` header of the request, so that a second one is seen. */
+  readonly proofs: readonly string[]
+  /** What the proof must name: the method and the absolute URL (RFC 9449 §4.2). */
+  readonly target: { readonly method: string; readonly url: string }
+}
+
+/** A thing that may be used once. */
+export interface ReplayMark {
+  readonly kind: 'assertion' | 'proof'
+  /** 32 bytes, hexadecimal: the digest of what makes it unique. */
+  readonly key: string
+  /** Until when it could still be accepted. NumericDate. */
+  readonly until: number
+}
+
+/** Who the client has shown to be. Nothing is accepted before `marks` are committed. */
+export interface Authentication {
+  readonly client: Client
+  readonly assertionKid: string
+  /** Thumbprint of the DPoP key; absent only where the endpoint does not ask for a proof. */
+  readonly jkt?: string
+  readonly marks: readonly ReplayMark[]
+}
+
+/** A refused authentication. `client` is there when the assertion was good and something after it was not. */
+export interface Unauthenticated {
+  readonly refusal: Refusal
+  readonly client?: Client
+  readonly marks: readonly ReplayMark[]
+}
+
+export interface Authenticator {
+  /** Checks an assertion (RFC 7523) and, where `proof` says so, possession of a registered key (RFC 9449). */
+  readonly authenticate: (
+    evidence: ClientEvidence,
+    proof: 'required' | 'when_present',
+    now: Date,
+  ) => Promise<Authentication | Unauthenticated>
+}
+
+/** What a verified subject token says; the database row decides, not the claims. */
+export interface SubjectToken {
+  readonly delegationId: string
+  readonly principalId: string
+  readonly agentId: string
+}
+
+export interface SubjectTokens {
+  readonly verify: (token: string, now: Date) => Promise<SubjectToken | Refusal>
+}
+
+/** `cached` may be old, and is then caught by the commit; `fresh` was read for this very call. */
+export type Freshness = 'cached' | 'fresh'
+
+/** What an issuance rests on. A cached yes is checked again at the commit; a cached no is read afresh before it is said. */
+export interface Directory {
+  readonly client: (id: string, freshness: Freshness) => Promise<Client | undefined>
+  readonly delegation: (id: string, freshness: Freshness) => Promise<Delegation | undefined>
+  readonly resource: (identifier: string, freshness: Freshness) => Promise<Resource | undefined>
+  readonly actionType: (type: string, freshness: Freshness) => Promise<CataloguedActionType | undefined>
+}
+
+export interface CataloguedActionType {
+  readonly actionType: ActionType
+  readonly status: 'active' | 'suspended' | 'retired'
+}
+
+/** One entry of the account, before the database stamps it. Members as in the `record` table. */
+export interface RecordEntry {
+  readonly id: string
+  readonly kind: RecordKind
+  readonly refusal?: RefusalCode
+  readonly detail?: string
+  readonly client: string
+  readonly agent?: string
+  readonly principal?: string
+  readonly delegation?: string
+  readonly resource?: string
+  readonly actionType?: string
+  readonly actionTypeVersion?: number
+  /** RFC 8785 form of the action. */
+  readonly action?: string
+  readonly actionDigest?: string
+  readonly claimsDigest?: string
+  readonly jti?: string
+  readonly jkt?: string
+  readonly txn?: string
+  readonly because?: JsonValue
+  /** NumericDate. */
+  readonly tokenIssuedAt?: number
+  /** NumericDate. */
+  readonly tokenExpiresAt?: number
+  readonly requestId?: string
+}
+
+export type RecordKind = 'action_token' | 'agent_token' | 'admin_token' | 'client_authentication' | 'revocation' | 'admin'
+
+/** What an issuance was decided on, checked again in the transaction that records it. */
+export interface DecidedOn {
+  readonly assertionKid: string
+  readonly lineage: readonly string[]
+  readonly resourceId: string
+  readonly resourceVersion: number
+}
+
+export type CommitEntry = { readonly requestId: string; readonly marks: readonly ReplayMark[] } & (
+  | { readonly decision: 'issued'; readonly record: RecordEntry; readonly decidedOn: DecidedOn }
+  | { readonly decision: 'refused'; readonly record: RecordEntry }
+  /** Only the marks. */
+  | { readonly decision: 'none' }
+)
+
+/** `stale`: decided on a version that is no longer current; nothing was recorded, decide again with fresh facts. */
+export type CommitOutcome =
+  | { readonly outcome: 'committed'; readonly isStored: boolean }
+  | { readonly outcome: 'refused'; readonly code: RefusalCode; readonly isStored: boolean }
+  | { readonly outcome: 'stale' }
+
+export interface Issuance {
+  /**
+   * Commits replay marks, the re-check of every status and the record, in one transaction.
+   *
+   * INVARIANT: once this answers `committed` the marks and the record are durable, and no revocation that was committed
+   * before the call was overlooked (test/pg/stop.test.ts).
+   */
+  readonly commit: (entry: CommitEntry) => Promise<CommitOutcome>
+}
+
+export interface Signer {
+  /** Signs claims, given as the exact JSON text that was recorded, as an `at+jwt`. */
+  readonly signAccessToken: (claimsJson: string) => Promise<string>
+}
+
+/** Refusals of strangers: counted, never stored one by one. */
+export interface StrangerTally {
+  readonly count: (code: RefusalCode) => void
+}
