@@ -22,8 +22,8 @@ function target(url: string): string | undefined {
 /** Escapes of unreserved characters resolved, all others in upper case (RFC 3986 §6.2.2.1, §6.2.2.2). */
 function normalEscapes(path: string): string {
   if (!path.includes('%')) return path
-  return path.replace(/%[0-9A-Fa-f]{2}/g, (escape) => {
-    const character = String.fromCharCode(Number.parseInt(escape.slice(1), 16))
-    return /[A-Za-z0-9\-._~]/.test(character) ? character : escape.toUpperCase()
+  return path.replace(/%[0-9A-Fa-f]{2}/g, (triplet) => {
+    const character = String.fromCharCode(Number.parseInt(triplet.slice(1), 16))
+    return /[A-Za-z0-9\-._~]/.test(character) ? character : triplet.toUpperCase()
   })
 }

@@ -1,5 +1,5 @@
 import { type KeyObject, sign, verify } from 'node:crypto'
-import { type JsonObject, parseJson } from '../core/json.ts'
+import { isJsonObject, type JsonObject, parseJson } from '../core/json.ts'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.ts'
 import { algorithmFacts, keyFits, type SignatureAlgorithm } from './algorithms.ts'
 
@@ -86,5 +86,5 @@ function decodeSegment(segment: string): Buffer | undefined {
 
 function jsonObject(bytes: Uint8Array): JsonObject | undefined {
   const value = parseJson(bytes)
-  return isRefusal(value) || typeof value !== 'object' || value === null || Array.isArray(value) ? undefined : value
+  return !isRefusal(value) && isJsonObject(value) ? value : undefined
 }
