@@ -16,6 +16,7 @@ import pg from 'pg'
 import { PrismaPGlite } from 'pglite-prisma-adapter'
 
 const SCRATCH_HOST = 'scratch.invalid'
+const ADAPTER_NAME = '@prisma/adapter-pg'
 const require = createRequire(import.meta.url)
 
 const options = readArguments(process.argv.slice(2))
@@ -78,13 +79,14 @@ async function serve() {
   globalThis.PRISMA_WASM_PANIC_REGISTRY = {
     set_message: (message) => log('ERROR', `panic: ${message}`, { is_panic: true }),
   }
+  const bindings = await loadBindings()
   let engine
   for await (const line of createInterface({ input: process.stdin })) {
     if (line.trim() === '') continue
     const request = JSON.parse(line)
     if (request.method === undefined) continue // the CLI's answer to one of our notifications
     try {
-      engine ??= await startEngine(request)
+      engine ??= await startEngine(bindings, request)
       send({ id: request.id, result: (await call(engine, request)) ?? null })
     } catch (error) {
       const data = { is_panic: false, message: error?.message ?? String(error), meta: error?.meta ?? {} }
@@ -98,6 +100,8 @@ async function serve() {
 let printed = 0
 
 async function call(engine, { method, params }) {
+  if (method === 'evaluateDataLoss') return evaluateDataLoss(engine, params)
+  if (method === 'createMigration') return createMigration(engine, params)
   const result = await engine[method === 'getDatabaseVersion' ? 'version' : method](params)
   // The native engine has the CLI print the text of a diff by a request of its own.
   if (method === 'diff' && result.stdout) {
@@ -106,6 +110,40 @@ async function call(engine, { method, params }) {
   }
   return result
 }
+
+// What follows stands in for two requests that the engine's WebAssembly build cannot do on PostgreSQL ("shadow DB must be
+// provided through an external factory"), and `migrate dev` would stop there. A diff knows as much, but for the warnings
+// about data that would be lost: read the migration.
+
+async function evaluateDataLoss(engine, params) {
+  const { exitCode } = await diffToSchema(engine, params, false)
+  return { migrationSteps: exitCode === 2 ? 1 : 0, warnings: [], unexecutableSteps: [] }
+}
+
+async function createMigration(engine, params) {
+  const { exitCode, stdout } = await diffToSchema(engine, params, true)
+  const stamp = new Date()
+    .toISOString()
+    .replace(/[^0-9]/g, '')
+    .slice(0, 14)
+  return {
+    connectorType: 'postgresql',
+    extension: 'sql',
+    generatedMigrationName: `${stamp}_${params.migrationName}`,
+    // Without differences there is nothing to write, unless a draft was asked for.
+    migrationScript: exitCode === 2 ? stdout : params.draft ? '-- This is an empty migration.\n' : null,
+  }
+}
+
+const diffToSchema = (engine, { migrationsList, schema, filters }, script) =>
+  engine.diff({
+    from: { tag: 'migrations', ...migrationsList },
+    to: { tag: 'schemaDatamodel', ...schema },
+    filters,
+    script,
+    exitCode: true,
+    shadowDatabaseUrl: null,
+  })
 
 const send = (message) => process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`)
 
@@ -122,12 +160,16 @@ function log(level, message, fields = {}) {
 
 // --- the engine and its databases
 
-async function startEngine(request) {
+async function loadBindings() {
   const bindings = await import('@prisma/schema-engine-wasm/schema_engine_bg')
   const wasm = require.resolve('@prisma/schema-engine-wasm').replace(/[^/]+$/, 'schema_engine_bg.wasm')
   const { instance } = await WebAssembly.instantiate(await readFile(wasm), { './schema_engine_bg.js': bindings })
   bindings.__wbg_set_wasm(instance.exports)
   instance.exports.__wbindgen_start()
+  return bindings
+}
+
+function startEngine(bindings, request) {
   const datamodels = options.datamodels.length > 0 ? options.datamodels : undefined
   const factory = bindMigrationAwareSqlAdapterFactory(databases(isScratch() || isBetweenFiles(request)))
   return bindings.SchemaEngine.new({ datamodels }, () => {}, factory)
@@ -142,14 +184,21 @@ const isBetweenFiles = ({ method, params }) =>
 
 /** What the engine asks for connections. */
 function databases(inMemory) {
-  const real = new PrismaPg({ connectionString: options.url })
-  const connect = inMemory ? openInMemory : async () => understandingChar(await real.connect())
   return {
     provider: 'postgres',
-    adapterName: real.adapterName,
-    connect: async () => connectingLate(connect),
+    adapterName: ADAPTER_NAME,
+    connect: async () => connectingLate(inMemory ? openInMemory : openOnServer),
     connectToShadowDb: openInMemory,
   }
+}
+
+async function openOnServer() {
+  const adapter = understandingChar(await new PrismaPg({ connectionString: options.url }).connect())
+  // The adapter's own splits the script at every semicolon, those inside functions too.
+  adapter.executeScript = async (script) => {
+    await adapter.underlyingDriver().query(script)
+  }
+  return adapter
 }
 
 async function openInMemory() {
@@ -179,7 +228,7 @@ function connectingLate(connect) {
       (await adapter())[method](...args)
   return {
     provider: 'postgres',
-    adapterName: '@prisma/adapter-pg',
+    adapterName: ADAPTER_NAME,
     getConnectionInfo: () => ({ schemaName: 'public', supportsRelationJoins: true }),
     queryRaw: late('queryRaw'),
     executeRaw: late('executeRaw'),
