@@ -7,10 +7,15 @@ export interface Resource {
   readonly identifier: string
   readonly status: Status
   readonly version: number
-  /** Action types that tokens for it may name. */
-  readonly actionTypes: readonly string[]
+  /** Action types that tokens for it may name; `all` where its administrator did not narrow them. */
+  readonly actionTypes: readonly string[] | 'all'
   /** Absent: the server's default. Unit: seconds. */
   readonly tokenLifetimeSeconds?: number
   /** `digest`: digestible members travel as digests, their values are told by introspection only. */
   readonly tokenContent: 'full' | 'digest'
+}
+
+/** Whether tokens for this resource may name the action type. */
+export function takesActionType(resource: Resource, type: string): boolean {
+  return resource.actionTypes === 'all' || resource.actionTypes.includes(type)
 }

@@ -1,5 +1,5 @@
-import type { JsonValue } from '../json.ts'
 import type { Status } from '../agent/client.ts'
+import type { JsonValue } from '../json.ts'
 
 /** Principal lets agent do actions within bounds, until (RFC 8693 §1.1). */
 export interface Delegation {

@@ -1,0 +1,151 @@
+import { difference } from '../action/difference.ts'
+import type { DigestKind, DigestPlace } from '../action/digest.ts'
+import { isDigest } from '../action/digest.ts'
+import { parseEmailAddress } from '../action/email-address.ts'
+import { elementPath, memberPath } from '../action/member-path.ts'
+import type { Action } from '../action/parse-action.ts'
+import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from '../json.ts'
+import type { Bound } from './bound.ts'
+import { isPathWithin, isUrlWithin } from './confined.ts'
+import { allowsAbsence, type Constraint, compareLimits, readConstraint } from './constraint.ts'
+
+/** Why an action is outside a bound: the first member that does not fit. */
+export interface Gap {
+  /** Path of the member, for example `to[0]`. Empty: the value as a whole. */
+  readonly member: string
+}
+
+/**
+ * Whether a value fits a constraint as it is written. `digestKind` says that the value stands at a digestible member.
+ * A constraint that cannot be read fits nothing.
+ */
+export function fits(value: JsonValue, constraint: JsonValue, digestKind?: DigestKind): boolean {
+  try {
+    const place = digestKind === undefined ? undefined : { kind: digestKind, members: new Map() }
+    return constraintGap(value, readConstraint(constraint), place) === undefined
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Finds the first way in which an action is outside a bound: its type, its location, its members in their own order, then
+ * a member that the bound requires.
+ *
+ * INVARIANT: asking for more never helps. A member, element or value that the bound does not name is a gap, whatever
+ * else fits (test/property/delegation.test.ts).
+ *
+ * @returns undefined when the action fits. An error inside the comparison is a gap.
+ */
+export function boundGap(action: Action, bound: Bound): Gap | undefined {
+  try {
+    // A bound is only as good as the version of the type that it was checked under.
+    if (action.type.type !== bound.type.type || action.type.version !== bound.type.version) return { member: 'type' }
+    const { type: _type, locations, ...members } = action.details
+    const isHere =
+      isJsonArray(locations) && locations.length > 0 && locations.every((l) => bound.locations.includes(String(l)))
+    if (!isHere) return { member: 'locations' }
+    const member = membersGap(members, bound.members, action.type.digestPlaces)
+    return member === undefined ? undefined : { member }
+  } catch {
+    return { member: '' }
+  }
+}
+
+/** Path of the first place where a value does not fit; undefined when it fits. */
+export function constraintGap(
+  value: JsonValue,
+  constraint: Constraint,
+  place: DigestPlace | undefined,
+): string | undefined {
+  switch (constraint.op) {
+    case 'any':
+      return undefined
+    case 'optional':
+      return constraintGap(value, constraint.inner, place)
+    case 'all':
+      return firstGap(constraint.parts, (part) => constraintGap(value, part, place))
+    case 'literal':
+      return difference(value, constraint.value, place, STRICT)
+    case 'in':
+      return constraint.values.some((v) => difference(value, v, place, STRICT) === undefined) ? undefined : ''
+  }
+  // What a digest hides is unknown, so no other constraint can say that it fits.
+  if (place?.kind !== undefined && isDigest(value)) return ''
+  switch (constraint.op) {
+    case 'object':
+      return isJsonObject(value) ? membersGap(value, constraint.members, place) : ''
+    case 'array':
+      if (!isJsonArray(value) || value.length !== constraint.items.length) return ''
+      return elementsGap(value, (i) => constraint.items[i])
+    case 'each':
+      if (!isJsonArray(value) || value.length > (constraint.maxItems ?? value.length)) return ''
+      return elementsGap(value, () => constraint.inner)
+    default:
+      return fitsScalar(value, constraint) ? undefined : ''
+  }
+}
+
+/** In a bound a digest expects a digest: what the value behind it is, the one who wrote the bound did not say. */
+const STRICT = { isDigestExpectable: false }
+
+type ScalarConstraint = Extract<
+  Constraint,
+  { op: 'min' | 'max' | 'prefix' | 'suffix' | 'email_domain' | 'path_within' | 'url_within' }
+>
+
+function fitsScalar(value: JsonValue, constraint: ScalarConstraint): boolean {
+  if (constraint.op === 'min') return (compareLimits(value, constraint.limit) ?? -1) >= 0
+  if (constraint.op === 'max') return (compareLimits(value, constraint.limit) ?? 1) <= 0
+  if (typeof value !== 'string') return false
+  switch (constraint.op) {
+    case 'prefix':
+      return value.startsWith(constraint.text)
+    case 'suffix':
+      return value.endsWith(constraint.text)
+    case 'email_domain': {
+      const address = parseEmailAddress(value)
+      return address !== undefined && constraint.domains.includes(address.domain)
+    }
+    case 'path_within':
+      return isPathWithin(value, constraint.base)
+    case 'url_within':
+      return isUrlWithin(value, constraint.base, constraint.isQueryAllowed)
+  }
+}
+
+function membersGap(
+  value: JsonObject,
+  members: ReadonlyMap<string, Constraint>,
+  place: DigestPlace | undefined,
+): string | undefined {
+  for (const name of Object.keys(value)) {
+    const constraint = members.get(name)
+    if (constraint === undefined) return name
+    const gap = constraintGap(value[name] as JsonValue, constraint, place?.members.get(name))
+    if (gap !== undefined) return memberPath(name, gap)
+  }
+  const missing = [...members].filter(([name, c]) => !Object.hasOwn(value, name) && !allowsAbsence(c))
+  // Sorted, so that the order in which a bound was written never shows.
+  return missing.map(([name]) => name).toSorted()[0]
+}
+
+function elementsGap(
+  value: readonly JsonValue[],
+  constraintOf: (index: number) => Constraint | undefined,
+): string | undefined {
+  for (const [i, item] of value.entries()) {
+    const constraint = constraintOf(i)
+    const gap = constraint === undefined ? '' : constraintGap(item, constraint, undefined)
+    if (gap !== undefined) return elementPath(i, gap)
+  }
+  return undefined
+}
+
+function firstGap<T>(items: readonly T[], gapOf: (item: T) => string | undefined): string | undefined {
+  for (const item of items) {
+    const gap = gapOf(item)
+    if (gap !== undefined) return gap
+  }
+  return undefined
+}
