@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isJsonObject, type JsonObject } from '../core/json.ts'
 
 /** What an access token of ours is for. An action token is the only one that is used at a resource server. */
 export type TokenUse = 'action' | 'agent' | 'subject' | 'admin'
@@ -33,6 +34,14 @@ const registered = {
   nbf: NumericDate.optional(),
 }
 
+/** One `authorization_details` element. Its members are the action's own; it is compared whole (RFC 9396 §2). */
+const AuthorizationDetail = z.custom<JsonObject & { readonly type: string }>(
+  (value) =>
+    isJsonObject(value as JsonObject) &&
+    Object.hasOwn(value as JsonObject, 'type') &&
+    isName((value as JsonObject).type),
+)
+
 /** The per-call token: one action, bound to the agent's key. It has no `token_use`. */
 export const ActionTokenClaims = z.looseObject({
   ...registered,
@@ -40,7 +49,7 @@ export const ActionTokenClaims = z.looseObject({
   cnf: Confirmation,
   act: ActorClaim,
   /** Exactly one element: one token, one action (RFC 9396 §2). */
-  authorization_details: z.tuple([z.looseObject({ type: Text })]),
+  authorization_details: z.tuple([AuthorizationDetail]),
   delegation_id: Id,
   txn: Id,
   turn: z
@@ -81,3 +90,7 @@ export const ACCESS_TOKEN_CLAIMS = {
 
 /** The claims of one use. */
 export type AccessTokenClaims<Use extends TokenUse = TokenUse> = z.infer<(typeof ACCESS_TOKEN_CLAIMS)[Use]>
+
+function isName(value: unknown): boolean {
+  return typeof value === 'string' && value !== '' && value.length <= 2_048
+}

@@ -39,8 +39,11 @@ export interface UnverifiedAccessToken {
   readonly kid: string
 }
 
+/** The claims no access token is without (RFC 9068 §2.2); whoever builds one adds those of its use. */
+export type RequiredClaims = Pick<AccessTokenClaims, 'iss' | 'aud' | 'sub' | 'client_id' | 'jti' | 'iat' | 'exp'>
+
 /** Signs the claims as a JWT access token (RFC 9068 §2.1). */
-export function buildAccessToken(claims: AccessTokenClaims, signer: TokenSigner): string {
+export function buildAccessToken(claims: Readonly<RequiredClaims>, signer: TokenSigner): string {
   return signJws({ typ: 'at+jwt', kid: signer.kid }, JSON.stringify(claims), signer.key, signer.alg)
 }
 

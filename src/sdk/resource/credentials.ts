@@ -1,0 +1,25 @@
+import { type Refusal, refuse } from '../../core/refusal.ts'
+import { headerValues, type ResourceRequest } from './resource-request.ts'
+
+/** What came with the request, unread. */
+export interface PresentedCredentials {
+  readonly accessToken: string
+  /** Every value of the `DPoP` header; that there is exactly one is for the proof's check to say. */
+  readonly proofs: readonly string[]
+}
+
+/**
+ * Takes the credentials off a request: exactly one `Authorization` header, of the scheme DPoP (RFC 9449 §7.1).
+ *
+ * Bearer is refused (RFC 9449 §7.2), and so is a token anywhere else: query and body are not looked at.
+ */
+export function readCredentials(
+  request: ResourceRequest,
+): PresentedCredentials | Refusal<'token_missing' | 'token_invalid'> {
+  const [authorization, ...more] = headerValues(request, 'authorization')
+  if (authorization === undefined) return refuse('token_missing', 'an access token is required')
+  if (more.length > 0) return refuse('token_invalid', 'more than one "Authorization" header')
+  const [, accessToken] = /^DPoP +([A-Za-z0-9\-._~+/]+=*)$/i.exec(authorization) ?? []
+  if (accessToken === undefined) return refuse('token_invalid', 'the "Authorization" header is not "DPoP" and a token')
+  return { accessToken, proofs: headerValues(request, 'dpop') }
+}

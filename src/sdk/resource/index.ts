@@ -1,0 +1,21 @@
+/** `writ/resource`: protects a resource so that one token is good for one call. */
+export { isRefusal } from '../../core/refusal.ts'
+export type { ActionTypes, ActualAction } from './actual-action.ts'
+export type { Challenge, ResourceRefusal, ResourceRefusalCode } from './challenge.ts'
+export { type ContentDigest, contentDigest } from './content-digest.ts'
+export { httpRequestAction } from './http-request-action.ts'
+export { type IssuerKeysOptions, IssuerUnavailableError } from './issuer-keys.ts'
+export { authorizedBy, type KoaContext, type ProtectOptions, protect, serveMetadata } from './koa.ts'
+export { type McpToolCall, mcpToolCallAction } from './mcp-tool-call-action.ts'
+export { createMemoryReplayStore } from './memory-replay-store.ts'
+export type { ProtectedResourceMetadata } from './protected-resource-metadata.ts'
+export type { MarkResult, ReplayMark, ReplayStore } from './replay-store.ts'
+export type { ResourceRequest } from './resource-request.ts'
+export {
+  type Authorized,
+  createResourceServer,
+  type ResourceServer,
+  type ResourceServerOptions,
+  type UnenforcedCredentials,
+} from './resource-server.ts'
+export { type SqlStatement, sqlStatementAction } from './sql-statement-action.ts'

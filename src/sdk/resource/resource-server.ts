@@ -1,0 +1,206 @@
+import { sha256Base64url } from '../../core/hash.ts'
+import type { JsonObject } from '../../core/json.ts'
+import { isRefusal, refuse } from '../../core/refusal.ts'
+import { checkAccessToken, readAccessToken } from '../../wire/access-token.ts'
+import type { ActionTokenClaims } from '../../wire/access-token-claims.ts'
+import { checkProof, type Proof } from '../../wire/dpop.ts'
+import { createKeyObjectCache } from '../../wire/key-object-cache.ts'
+import { type ActionTypes, type ActualAction, createActionCheck } from './actual-action.ts'
+import { type Challenge, type ResourceRefusal, toChallenge } from './challenge.ts'
+import { readCredentials } from './credentials.ts'
+import { createIssuerKeys, type IssuerKeysOptions } from './issuer-keys.ts'
+import {
+  metadataPath,
+  type ProtectedResourceMetadata,
+  protectedResourceMetadata,
+} from './protected-resource-metadata.ts'
+import type { ReplayMark, ReplayStore } from './replay-store.ts'
+import { externalUrl, type ResourceRequest } from './resource-request.ts'
+import { isOrigin } from './transport.ts'
+
+/** What a resource server must say of itself. Nothing that guards a check has a default. */
+export interface ResourceServerOptions {
+  /** The authorization server: an origin, https, or http on a loopback host. */
+  readonly issuer: string
+  /** This resource's identifier, as it is registered: the `aud` of its tokens. */
+  readonly resource: string
+  /** Where clients reach this server: an origin. `htu` is built from it, never from `Host` or `X-Forwarded-*`. */
+  readonly origin: string
+  /** What remembers used tokens and proofs; shared, when several processes serve the resource. */
+  readonly replay: ReplayStore
+  /** Digestible members of custom action types. */
+  readonly actionTypes?: ActionTypes
+  /** Action types to name in the metadata (RFC 9396 §10). */
+  readonly advertisedTypes?: readonly string[]
+  readonly keys?: IssuerKeysOptions
+  /** The clock; for tests. */
+  readonly now?: () => Date
+}
+
+/** Credentials that are genuine and allow nothing yet: nobody has asked what they are for. Give them to `enforce`. */
+export interface UnenforcedCredentials {
+  readonly unenforced: true
+  /** The type of the one action they are for, to choose how the actual action is built. */
+  readonly actionType: string
+}
+
+/** A yes to one execution of one action, now. The token and its proof are used up. */
+export interface Authorized {
+  /** The principal, on whose behalf. */
+  readonly principal: string
+  /** The agent that acts. */
+  readonly agent: string
+  /** The action, as authorized. */
+  readonly action: JsonObject & { readonly type: string }
+  /** All claims of the token, for the record. */
+  readonly claims: ActionTokenClaims
+}
+
+/** Protects a resource, free of frameworks. A "no" is returned; what breaks (keys, replay store) is thrown. */
+export interface ResourceServer {
+  /** Everything in the one right order: token, proof, action, replay marks. The actual action is built in between. */
+  readonly authorize: (
+    request: ResourceRequest,
+    actual: ActualAction | (() => ActualAction | Promise<ActualAction>),
+  ) => Promise<Authorized | ResourceRefusal>
+  /** The first half, for who must know the type before building the action. It is no permission. */
+  readonly verify: (request: ResourceRequest) => Promise<UnenforcedCredentials | ResourceRefusal>
+  /** The second half: the action is the authorized one, and token and proof are used for the first time. */
+  readonly enforce: (credentials: UnenforcedCredentials, actual: ActualAction) => Promise<Authorized | ResourceRefusal>
+  /** How to answer a refusal. */
+  readonly challenge: (refusal: ResourceRefusal) => Challenge
+  readonly protectedResourceMetadata: ProtectedResourceMetadata
+  /** Path to serve the metadata at; undefined where the identifier is no URL of the origin. */
+  readonly metadataPath: string | undefined
+  readonly origin: string
+}
+
+/** How far the issuer's clock may be off. */
+const SKEW_SECONDS = 5
+/** For how much longer a token is remembered than accepted: processes that share a store differ in their clocks. */
+const REMEMBER_SECONDS = 30
+
+/** Makes the resource server's half of Writ (wire contract, "Verification"). */
+export function createResourceServer(options: ResourceServerOptions): ResourceServer {
+  const { issuer, resource, origin, replay, actionTypes = {}, advertisedTypes, now = () => new Date() } = options
+  checkIdentity(issuer, resource, origin)
+  if (typeof replay?.mark !== 'function') throw new TypeError('a replay store is required')
+  const issuerKeys = createIssuerKeys(issuer, now, options.keys)
+  const proofKeys = createKeyObjectCache()
+  const actionMismatch = createActionCheck(resource, actionTypes)
+  const path = metadataPath(resource, origin)
+  /** What credentials stand for. Kept here and not in them, so that no object can be made to look verified. */
+  const genuine = new WeakMap<UnenforcedCredentials, { readonly claims: ActionTokenClaims; readonly proof: Proof }>()
+
+  async function verify(request: ResourceRequest): Promise<UnenforcedCredentials | ResourceRefusal> {
+    // Step 1: is this a token of our issuer, for us, for one action, and alive?
+    const presented = readCredentials(request)
+    if (isRefusal(presented)) return presented
+    const read = readAccessToken(presented.accessToken)
+    if (isRefusal(read)) return read
+    const key = await issuerKeys.find(read.kid)
+    const time = now()
+    const claims = checkAccessToken(read, key, {
+      use: 'action',
+      issuer,
+      audience: resource,
+      now: time,
+      skewSeconds: SKEW_SECONDS,
+    })
+    if (isRefusal(claims)) return claims
+
+    // Step 2: is it in the hands of its agent, who means this very request?
+    const htu = externalUrl(origin, request)
+    if (htu === undefined) return refuse('proof_wrong_target', 'the target of the request is not a path')
+    const { jkt: boundTo } = claims.cnf
+    const proof = checkProof(
+      {
+        values: presented.proofs,
+        method: request.method ?? '',
+        htu,
+        now: time,
+        accessToken: presented.accessToken,
+        isExpectedKey: (jkt) => jkt === boundTo,
+        isExpectedNonce: undefined,
+      },
+      proofKeys,
+    )
+    if (isRefusal(proof)) return proof
+    const credentials: UnenforcedCredentials = Object.freeze({
+      unenforced: true,
+      actionType: claims.authorization_details[0].type,
+    })
+    genuine.set(credentials, { claims, proof })
+    return credentials
+  }
+
+  async function enforce(
+    credentials: UnenforcedCredentials,
+    actual: ActualAction,
+  ): Promise<Authorized | ResourceRefusal> {
+    const verified = genuine.get(credentials)
+    if (verified === undefined) throw new TypeError('these credentials were not verified by this resource server')
+    const { claims, proof } = verified
+
+    // Step 3: is the call about to be executed the authorized action?
+    if (isRefusal(actual)) return actual
+    const [action] = claims.authorization_details
+    const mismatch = actionMismatch(isForms(actual) ? actual : [actual], action)
+    if (mismatch !== undefined) return mismatch
+
+    // Step 4: is it the first time? Only now, so that neither a thief without the key nor a wrong call burns anything.
+    // Building the action took its time: what has expired meanwhile may no longer be remembered as used.
+    const time = now()
+    const seconds = time.getTime() / 1000
+    if (!(seconds < claims.exp + SKEW_SECONDS)) return refuse('token_expired', 'the access token has expired')
+    if (!(seconds < proof.rememberUntil)) return refuse('proof_stale', 'the DPoP proof is too old')
+    const marks = replayMarks(claims, proof)
+    const result = await replay.mark(marks, time)
+    // Anything but a plain yes is a no: a store of somebody else's may answer what we do not know.
+    if (result === 'full') return refuse('replay_store_full', 'too many requests at the moment')
+    if (result !== 'marked') {
+      return result.seen === marks[1].key
+        ? refuse('proof_replayed', 'the DPoP proof was used before')
+        : refuse('token_replayed', 'the access token was used before')
+    }
+    return { principal: claims.sub, agent: claims.client_id, action, claims }
+  }
+
+  return {
+    verify,
+    enforce,
+    async authorize(request, actual) {
+      const credentials = await verify(request)
+      if (isRefusal(credentials)) return credentials
+      return enforce(credentials, typeof actual === 'function' ? await actual() : actual)
+    },
+    challenge: (refusal) => toChallenge(refusal, path === undefined ? undefined : origin + path),
+    protectedResourceMetadata: protectedResourceMetadata(resource, issuer, advertisedTypes),
+    metadataPath: path,
+    origin,
+  }
+}
+
+/** Token by `jti`, proof by `jkt` and `jti`; hashed, so that every key is as long as the next. */
+function replayMarks(claims: ActionTokenClaims, proof: Proof): readonly [ReplayMark, ReplayMark] {
+  return [
+    {
+      key: sha256Base64url(JSON.stringify(['token', claims.iss, claims.jti])),
+      until: claims.exp + SKEW_SECONDS + REMEMBER_SECONDS,
+    },
+    { key: sha256Base64url(JSON.stringify(['proof', proof.jkt, proof.jti])), until: proof.rememberUntil },
+  ]
+}
+
+const isForms = (actual: JsonObject | readonly JsonObject[]): actual is readonly JsonObject[] => Array.isArray(actual)
+
+/** @throws when the configuration could not protect anything: before the first request, not at it. */
+function checkIdentity(issuer: string, resource: string, origin: string): void {
+  if (!isOrigin(issuer)) throw new TypeError('issuer must be an origin: https, or http on a loopback host')
+  if (!isOrigin(origin)) throw new TypeError('origin must be an origin: https, or http on a loopback host')
+  // (RFC 8707 §2); the issuer is no resource, or its own tokens could be taken for action tokens.
+  if (!URL.canParse(resource) || /[?#]/.test(resource)) {
+    throw new TypeError('resource must be an absolute URI without query and fragment')
+  }
+  if (resource === issuer) throw new TypeError('resource must not be the issuer')
+}
