@@ -46,7 +46,7 @@ export type ProofRefusalCode =
   | 'proof_nonce_required'
 
 /** A JWT access token (RFC 9068), whatever its use. */
-export type TokenRefusalCode = 'token_invalid' | 'token_expired' | 'token_replayed'
+export type TokenRefusalCode = 'token_missing' | 'token_invalid' | 'token_expired' | 'token_replayed'
 
 /** For whom, and how far: the subject token and the delegation behind it. */
 export type DelegationRefusalCode = 'subject_token_invalid' | 'delegation_inactive' | 'principal_inactive'
@@ -59,10 +59,29 @@ export type TargetRefusalCode =
   | 'locations_mismatch'
 
 /** What exactly (RFC 9396). */
-export type ActionRefusalCode = 'json_malformed' | 'action_malformed' | 'action_type_unknown' | 'action_member_invalid'
+export type ActionRefusalCode =
+  | 'json_malformed'
+  | 'action_malformed'
+  | 'action_type_unknown'
+  | 'action_type_inactive'
+  | 'action_member_invalid'
 
 /** What an administrator writes: an action type, or the bounds of a delegation. */
 export type DefinitionRefusalCode = 'action_type_invalid' | 'bound_invalid' | 'key_invalid'
+
+/** What an administrator asks of the registry: the things themselves, and how the request treats them. */
+export type RegistryRefusalCode =
+  | 'not_found'
+  | 'already_exists'
+  | 'version_missing'
+  | 'version_stale'
+  | 'status_conflict'
+  | 'member_invalid'
+  | 'keys_exhausted'
+  | 'administrator_not_allowed'
+  | 'media_type_unsupported'
+  | 'idempotency_key_reused'
+  | 'idempotency_key_in_progress'
 
 /** May it, now. */
 export type DecisionRefusalCode = 'action_not_permitted'
@@ -79,6 +98,7 @@ export type RefusalCode =
   | TargetRefusalCode
   | ActionRefusalCode
   | DefinitionRefusalCode
+  | RegistryRefusalCode
   | DecisionRefusalCode
   | EnforcementRefusalCode
 
