@@ -1,7 +1,7 @@
 /**
- * Whether a unique constraint refused a row: Prisma's P2002, or SQLSTATE 23505 from a plain statement.
+ * Whether a unique constraint refused a row: Prisma's P2002, or SQLSTATE 23505 from a plain statement, ours or Prisma's.
  *
- * Only the code counts: Prisma's `meta` names the constraint differently on the two databases.
+ * Only the code counts: what else Prisma says of the constraint differs between the two databases.
  */
 export function isUniqueViolation(error: unknown): boolean {
   return chainOf(error).some((link) => link.code === 'P2002' || link.code === '23505')
@@ -53,15 +53,22 @@ interface Link {
   readonly message?: string | undefined
 }
 
-/** The error, its causes, and the members of an AggregateError (one failed attempt per address of a host name). */
+/**
+ * The error and what it was made of: its causes, the driver's error that Prisma keeps in `meta`, and the members of an
+ * AggregateError (one failed attempt per address of a host name).
+ */
 function chainOf(error: unknown): readonly Link[] {
   const links: Link[] = []
   const queue: unknown[] = [error]
   while (queue.length > 0 && links.length < MAX_LINKS) {
     const value = queue.shift()
     if (typeof value !== 'object' || value === null) continue
-    links.push({ code: text(value, 'code'), kind: text(value, 'kind'), message: text(value, 'message') })
-    queue.push(member(value, 'cause'))
+    links.push({
+      code: text(value, 'code') ?? text(value, 'originalCode'),
+      kind: text(value, 'kind'),
+      message: text(value, 'message') ?? text(value, 'originalMessage'),
+    })
+    queue.push(member(value, 'cause'), member(Object(member(value, 'meta')), 'driverAdapterError'))
     const errors = member(value, 'errors')
     if (Array.isArray(errors)) queue.push(...errors.slice(0, MAX_LINKS))
   }

@@ -66,12 +66,13 @@ describe('an open database', () => {
     expect(await database.query('SELECT * FROM note WHERE id = 2')).toEqual([])
   })
 
-  test('a unique violation is recognized from a plain statement and from one inside a transaction', async () => {
+  test('a unique violation is recognized from a plain statement, in a transaction, and through the model client', async () => {
     const insert = 'INSERT INTO note VALUES ($1, $2)'
     await database.query(insert, [3, 'first'])
     for (const attempt of [
       database.query(insert, [3, 'second']),
       database.transaction((query) => query(insert, [3, 'second'])),
+      database.prisma.$executeRaw`INSERT INTO note VALUES (3, 'second')`,
     ]) {
       const error = await attempt.catch((caught: unknown) => caught)
       expect(isUniqueViolation(error)).toBe(true)
