@@ -46,8 +46,6 @@ export const Config = z
     clientTokenSeconds: Seconds.max(3_600).default(300),
     /** The longest a delegation may last, and how long it lasts by default. Unit: seconds. */
     maxDelegationSeconds: Seconds.max(3_650 * SECONDS_A_DAY).default(90 * SECONDS_A_DAY),
-    /** How far an asserting client's clock may be off. Unit: seconds. */
-    clockSkewSeconds: z.number().int().min(0).max(60).default(30),
     /** Demand a server-chosen nonce in every DPoP proof (RFC 9449 §8). */
     requireDpopNonce: z.boolean().default(false),
     /** Whether an administrator may record a delegation of a principal of kind `person`. */
@@ -69,7 +67,10 @@ export const Config = z
       if (url === undefined || url.origin !== config.issuer) {
         problem('issuer', 'must be an origin without path, query or trailing slash, such as https://as.example')
       } else if (url.protocol !== 'https:' && (config.production || !LOOPBACK_HOSTS.has(url.hostname))) {
-        problem('issuer', config.production ? 'must be https in production' : 'must be https, or http on a loopback host')
+        problem(
+          'issuer',
+          config.production ? 'must be https in production' : 'must be https, or http on a loopback host',
+        )
       }
     }
     if (!config.production) return
@@ -99,7 +100,6 @@ const ENVIRONMENT: Readonly<Record<string, readonly [keyof Config, (text: string
   WRIT_ACTION_TOKEN_SECONDS: ['actionTokenSeconds', toNumber],
   WRIT_CLIENT_TOKEN_SECONDS: ['clientTokenSeconds', toNumber],
   WRIT_MAX_DELEGATION_SECONDS: ['maxDelegationSeconds', toNumber],
-  WRIT_CLOCK_SKEW_SECONDS: ['clockSkewSeconds', toNumber],
   WRIT_REQUIRE_DPOP_NONCE: ['requireDpopNonce', toBoolean],
   WRIT_ADMINISTRATORS_GRANT_FOR_PERSONS: ['administratorsGrantForPersons', toBoolean],
   WRIT_STORED_REFUSALS_PER_HOUR: ['storedRefusalsPerHour', toNumber],

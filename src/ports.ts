@@ -2,7 +2,7 @@ import type { ActionType } from './core/action/action-type.ts'
 import type { Resource } from './core/action/resource.ts'
 import type { Client } from './core/agent/client.ts'
 import type { Delegation } from './core/delegation/delegation.ts'
-import type { JsonValue } from './core/json.ts'
+import type { JsonObject, JsonValue } from './core/json.ts'
 import type { Refusal, RefusalCode } from './core/refusal.ts'
 
 /** Every capability the commands need from outside, one narrow interface each. A port that fails throws; that is a fault. */
@@ -39,6 +39,7 @@ export interface ReplayMark {
 
 /** Who the client has shown to be. Nothing is accepted before `marks` are committed. */
 export interface Authentication {
+  readonly refusal?: never
   readonly client: Client
   readonly assertionKid: string
   /** Thumbprint of the DPoP key; absent only where the endpoint does not ask for a proof. */
@@ -117,7 +118,13 @@ export interface RecordEntry {
   readonly requestId?: string
 }
 
-export type RecordKind = 'action_token' | 'agent_token' | 'admin_token' | 'client_authentication' | 'revocation' | 'admin'
+export type RecordKind =
+  | 'action_token'
+  | 'agent_token'
+  | 'admin_token'
+  | 'client_authentication'
+  | 'revocation'
+  | 'admin'
 
 /** What an issuance was decided on, checked again in the transaction that records it. */
 export interface DecidedOn {
@@ -127,7 +134,11 @@ export interface DecidedOn {
   readonly resourceVersion: number
 }
 
-export type CommitEntry = { readonly requestId: string; readonly marks: readonly ReplayMark[] } & (
+export type CommitEntry = {
+  /** A UUID of ours for this request: the winner of a mark is known by it, also when the same entry is committed again. */
+  readonly attemptId: string
+  readonly marks: readonly ReplayMark[]
+} & (
   | { readonly decision: 'issued'; readonly record: RecordEntry; readonly decidedOn: DecidedOn }
   | { readonly decision: 'refused'; readonly record: RecordEntry }
   /** Only the marks. */
@@ -155,7 +166,73 @@ export interface Signer {
   readonly signAccessToken: (claimsJson: string) => Promise<string>
 }
 
+/** Whether a client may be served now, or asks too often. */
+export type Admission = (clientId: string, now: Date) => boolean
+
 /** Refusals of strangers: counted, never stored one by one. */
 export interface StrangerTally {
   readonly count: (code: RefusalCode) => void
+}
+
+/** An action token whose signature and times were verified. */
+export interface VerifiedActionToken {
+  readonly jti: string
+  /** Every claim, as it stands in the token. */
+  readonly json: JsonObject
+}
+
+export interface ActionTokens {
+  readonly verify: (token: string, audience: string, now: Date) => VerifiedActionToken | Refusal
+}
+
+export interface TokenStatus {
+  /**
+   * The action of a token that is on record, not revoked, and whose agent, key, principal, delegations, resource and
+   * action type are all active at this moment; undefined otherwise.
+   */
+  readonly live: (jti: string) => Promise<{ readonly action: JsonObject } | undefined>
+}
+
+/** A token that its client may withdraw. */
+export interface RevocableToken {
+  readonly use: 'action' | 'agent' | 'subject'
+  readonly jti: string
+  /** The client it was issued to; for a subject token the agent it names. */
+  readonly clientId: string
+  /** NumericDate. */
+  readonly exp: number
+}
+
+export interface RevocableTokens {
+  readonly read: (token: string, now: Date) => RevocableToken | Refusal
+}
+
+/** Who withdraws, for the record. */
+export interface RevocationEntry {
+  readonly id: string
+  readonly client: string
+  readonly requestId: string
+}
+
+export interface Revocations {
+  readonly revokeToken: (token: RevocableToken, entry: RevocationEntry) => Promise<void>
+  /** Ends the delegation, and every one that was given on from it. */
+  readonly revokeDelegation: (delegationId: string, entry: RevocationEntry) => Promise<void>
+}
+
+/** An administrator's token, verified; whether its client may still use it is asked of the database. */
+export interface AdminTokenFacts {
+  readonly clientId: string
+  readonly jti: string
+  readonly jkt: string
+  readonly scope: readonly string[]
+}
+
+export interface AdminTokens {
+  /** Verifies the token and the proof that comes with it (RFC 9449 §7.1). */
+  readonly verify: (
+    call: { readonly token: string; readonly proofs: readonly string[]; readonly method: string; readonly url: string },
+    now: Date,
+  ) => { readonly facts: AdminTokenFacts; readonly marks: readonly ReplayMark[] } | Refusal
+  readonly isRevoked: (jti: string) => Promise<boolean>
 }

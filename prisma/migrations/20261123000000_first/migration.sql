@@ -25,9 +25,6 @@ CREATE TYPE "token_content" AS ENUM ('full', 'digest');
 -- CreateEnum
 CREATE TYPE "delegation_status" AS ENUM ('active', 'revoked');
 
--- CreateEnum
-CREATE TYPE "signing_key_status" AS ENUM ('published', 'active', 'retired', 'compromised');
-
 -- CreateTable
 CREATE TABLE "identity" (
     "id" TEXT NOT NULL,
@@ -158,11 +155,9 @@ CREATE TABLE "signing_key" (
     "alg" TEXT NOT NULL,
     "public_jwk" JSONB NOT NULL,
     "sealed" BYTEA NOT NULL,
-    "status" "signing_key_status" NOT NULL,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "activates_at" TIMESTAMPTZ(3) NOT NULL,
-    "retired_at" TIMESTAMPTZ(3),
-    "published_until" TIMESTAMPTZ(3),
+    "compromised_at" TIMESTAMPTZ(3),
 
     CONSTRAINT "signing_key_pkey" PRIMARY KEY ("kid")
 );
@@ -270,6 +265,9 @@ CREATE INDEX "delegation_agent_id_id_idx" ON "delegation"("agent_id", "id");
 
 -- CreateIndex
 CREATE INDEX "delegation_principal_id_id_idx" ON "delegation"("principal_id", "id");
+
+-- CreateIndex
+CREATE INDEX "delegation_lineage_idx" ON "delegation" USING GIN ("lineage");
 
 -- CreateIndex
 CREATE INDEX "replay_mark_expires_at_idx" ON "replay_mark"("expires_at");

@@ -1,5 +1,5 @@
-import type { JsonObject } from '../json.ts'
 import type { ActorClaim } from '../agent/actor-chain.ts'
+import type { JsonObject } from '../json.ts'
 
 /** The longest an action token may live, whatever a resource asks for. Unit: seconds. */
 export const MAX_ACTION_TOKEN_SECONDS = 300

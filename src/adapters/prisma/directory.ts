@@ -1,0 +1,144 @@
+import { LRUCache } from 'lru-cache'
+import type { Resource } from '../../core/action/resource.ts'
+import type { Client, ClientKey, ClientKind, PublicJwk, Status } from '../../core/agent/client.ts'
+import type { Delegation } from '../../core/delegation/delegation.ts'
+import type { JsonValue } from '../../core/json.ts'
+import type { Directory } from '../../ports.ts'
+import type { Catalogue } from './catalogue.ts'
+import type { Query } from './open-database.ts'
+
+/** About 2 kB an entry. */
+const REMEMBERED = 20_000
+/** `action_types` of a resource that its administrator did not narrow. */
+export const ANY_ACTION_TYPE = '*'
+
+/**
+ * What issuances rest on, read by one statement each and remembered.
+ *
+ * Nothing here has to be invalidated: a remembered yes is checked again by the commit, a remembered no is read afresh by
+ * the command before it is said.
+ */
+export function directory(query: Query, catalogue: Catalogue): Directory {
+  const clients = new LRUCache<string, Client>({ max: REMEMBERED })
+  const delegations = new LRUCache<string, Delegation>({ max: REMEMBERED })
+  const resources = new LRUCache<string, Resource>({ max: REMEMBERED })
+  return {
+    client: remembering(clients, (id) => readClient(query, id)),
+    delegation: remembering(delegations, (id) => readDelegation(query, id)),
+    resource: remembering(resources, (identifier) => readResource(query, identifier)),
+    actionType: catalogue.find,
+  }
+}
+
+function remembering<Value extends object>(
+  cache: LRUCache<string, Value>,
+  read: (id: string) => Promise<Value | undefined>,
+): (id: string, freshness: 'cached' | 'fresh') => Promise<Value | undefined> {
+  return async (id, freshness) => {
+    const known = freshness === 'cached' ? cache.get(id) : undefined
+    if (known !== undefined) return known
+    const value = await read(id)
+    if (value === undefined) cache.delete(id)
+    else cache.set(id, value)
+    return value
+  }
+}
+
+interface ClientRow {
+  readonly id: string
+  readonly kind: ClientKind
+  readonly status: Status
+  readonly scope: readonly string[] | null
+  readonly identifier: string | null
+  readonly keys: readonly { readonly kid: string; readonly jwk: PublicJwk; readonly expires_at: string | null }[]
+}
+
+export async function readClient(query: Query, id: string): Promise<Client | undefined> {
+  const [row] = await query<ClientRow>(
+    `SELECT i.id, i.kind::text AS kind, coalesce(a.status, r.status, d.status)::text AS status, d.scope, r.identifier, (
+       SELECT coalesce(json_agg(json_build_object('kid', k.kid, 'jwk', k.jwk, 'expires_at', k.expires_at) ORDER BY k.created_at), '[]')
+       FROM key k WHERE k.owner_id = i.id AND k.status = 'active') AS keys
+     FROM identity i
+     LEFT JOIN agent a ON a.id = i.id LEFT JOIN resource r ON r.id = i.id LEFT JOIN administrator d ON d.id = i.id
+     WHERE i.id = $1 AND i.kind <> 'principal'`,
+    [id],
+    'read_client',
+  )
+  if (row === undefined) return undefined
+  return {
+    id: row.id,
+    kind: row.kind,
+    status: row.status,
+    scope: row.scope ?? [],
+    ...(row.identifier !== null && { identifier: row.identifier }),
+    keys: row.keys.map(
+      ({ kid, jwk, expires_at }): ClientKey =>
+        expires_at === null ? { kid, jwk } : { kid, jwk, expiresAt: new Date(expires_at) },
+    ),
+  }
+}
+
+interface DelegationRow {
+  readonly id: string
+  readonly agent_id: string
+  readonly principal_id: string
+  readonly principal_status: Status
+  readonly resource: string | null
+  readonly authorization_details: readonly JsonValue[]
+  readonly not_before: Date | null
+  readonly expires_at: Date
+  readonly lineage: readonly string[]
+  readonly status: 'active' | 'revoked'
+}
+
+async function readDelegation(query: Query, id: string): Promise<Delegation | undefined> {
+  const [row] = await query<DelegationRow>(
+    `SELECT d.id, d.agent_id, d.principal_id, p.status::text AS principal_status, d.resource, d.authorization_details,
+       d.not_before, d.expires_at, d.lineage, d.status::text AS status
+     FROM delegation d JOIN principal p ON p.id = d.principal_id WHERE d.id = $1`,
+    [id],
+    'read_delegation',
+  )
+  if (row === undefined) return undefined
+  return {
+    id: row.id,
+    agentId: row.agent_id,
+    principal: { id: row.principal_id, status: row.principal_status },
+    ...(row.resource !== null && { resource: row.resource }),
+    authorizationDetails: row.authorization_details,
+    ...(row.not_before !== null && { notBefore: row.not_before }),
+    expiresAt: row.expires_at,
+    lineage: row.lineage,
+    status: row.status,
+  }
+}
+
+interface ResourceRow {
+  readonly id: string
+  readonly identifier: string
+  readonly status: Status
+  readonly version: number
+  readonly action_types: readonly string[]
+  readonly token_lifetime_seconds: number | null
+  readonly token_content: 'full' | 'digest'
+}
+
+async function readResource(query: Query, identifier: string): Promise<Resource | undefined> {
+  const [row] = await query<ResourceRow>(
+    `SELECT id, identifier, status::text AS status, version, action_types, token_lifetime_seconds,
+       token_content::text AS token_content
+     FROM resource WHERE identifier = $1`,
+    [identifier],
+    'read_resource',
+  )
+  if (row === undefined) return undefined
+  return {
+    id: row.id,
+    identifier: row.identifier,
+    status: row.status,
+    version: row.version,
+    actionTypes: row.action_types.includes(ANY_ACTION_TYPE) ? 'all' : row.action_types,
+    ...(row.token_lifetime_seconds !== null && { tokenLifetimeSeconds: row.token_lifetime_seconds }),
+    tokenContent: row.token_content,
+  }
+}

@@ -1,0 +1,132 @@
+import type { RefusalCode } from '../../core/refusal.ts'
+import type { CommitEntry, CommitOutcome, Issuance } from '../../ports.ts'
+import type { Query } from './open-database.ts'
+
+/** Entries of one flush at most; more wait for the next. */
+const MAX_FLUSH = 128
+const COMMIT = 'SELECT n, outcome, stored FROM writ_commit($1::jsonb, $2::jsonb, $3::int)'
+
+interface Waiting {
+  readonly entry: CommitEntry
+  readonly resolve: (outcome: CommitOutcome) => void
+  readonly reject: (error: unknown) => void
+}
+
+interface OutcomeRow {
+  readonly n: number
+  readonly outcome: string
+  readonly stored: boolean
+}
+
+export interface GroupCommit extends Issuance {
+  /** Waits until everything that was handed in has its answer. */
+  readonly drain: () => Promise<void>
+}
+
+/**
+ * Concurrent issuances share one round trip: entries are collected while a flush is under way, then go together.
+ *
+ * An entry that PostgreSQL rejects must refuse only its own caller, so a flush that fails as a whole is repeated entry by
+ * entry; it was rolled back, so nothing is done twice. When the database went away nobody knows whether it was committed:
+ * then nothing is repeated and nothing is signed.
+ */
+export function groupCommit(
+  query: Query,
+  storedRefusalsPerHour: number,
+  isUnavailable: (error: unknown) => boolean,
+): GroupCommit {
+  let waiting: Waiting[] = []
+  let flushing: Promise<void> | undefined
+
+  const commit = async (entries: readonly CommitEntry[]): Promise<CommitOutcome[]> => {
+    const [rows, marks] = [entries.map(toRow), entries.flatMap(toMarks)]
+    const answers = await query<OutcomeRow>(
+      COMMIT,
+      [JSON.stringify(rows), JSON.stringify(marks), storedRefusalsPerHour],
+      'writ_commit',
+    )
+    const outcomes = entries.map((_, n) => answers.find((answer) => answer.n === n))
+    return outcomes.map((answer) => {
+      if (answer === undefined) throw new Error('the commit did not answer for every entry')
+      return toOutcome(answer)
+    })
+  }
+  const flush = async (batch: readonly Waiting[]) => {
+    try {
+      const outcomes = await commit(batch.map(({ entry }) => entry))
+      for (const [n, { resolve }] of batch.entries()) resolve(outcomes[n] as CommitOutcome)
+    } catch (error) {
+      if (batch.length === 1 || isUnavailable(error)) {
+        for (const { reject } of batch) reject(error)
+      } else {
+        for (const one of batch) await flush([one])
+      }
+    }
+  }
+  const flushAll = async () => {
+    // What arrived in this turn of the event loop goes together.
+    await new Promise(setImmediate)
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, MAX_FLUSH)
+      waiting = waiting.slice(MAX_FLUSH)
+      await flush(batch)
+    }
+    flushing = undefined
+  }
+  return {
+    commit: (entry) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ entry, resolve, reject })
+        flushing ??= flushAll()
+      }),
+    drain: async () => {
+      while (flushing !== undefined) await flushing
+    },
+  }
+}
+
+function toOutcome({ outcome, stored }: OutcomeRow): CommitOutcome {
+  if (outcome === 'stale') return { outcome: 'stale' }
+  if (outcome === 'ok') return { outcome: 'committed', isStored: stored }
+  return { outcome: 'refused', code: outcome as RefusalCode, isStored: stored }
+}
+
+/** The entry as the function's `entries` parameter names its members. */
+function toRow(entry: CommitEntry, n: number): object {
+  if (entry.decision === 'none') return { n, decision: 'none' }
+  const { record } = entry
+  return {
+    n,
+    decision: entry.decision,
+    id: record.id,
+    kind: record.kind,
+    refusal: record.refusal,
+    detail: record.detail,
+    client: record.client,
+    agent: record.agent,
+    principal: record.principal,
+    delegation: record.delegation,
+    resource: record.resource,
+    action_type: record.actionType,
+    action_type_version: record.actionTypeVersion,
+    action: record.action,
+    action_digest: record.actionDigest,
+    claims_digest: record.claimsDigest,
+    jti: record.jti,
+    jkt: record.jkt,
+    txn: record.txn,
+    because: record.because,
+    token_issued_at: record.tokenIssuedAt,
+    token_expires_at: record.tokenExpiresAt,
+    request_id: record.requestId,
+    ...(entry.decision === 'issued' && {
+      assertion_kid: entry.decidedOn.assertionKid,
+      lineage: entry.decidedOn.lineage,
+      resource_id: entry.decidedOn.resourceId,
+      resource_version: entry.decidedOn.resourceVersion,
+    }),
+  }
+}
+
+const toMarks = (entry: CommitEntry, n: number) =>
+  entry.marks.map(({ kind, key, until }) => ({ n, request: entry.attemptId, kind, key, until }))

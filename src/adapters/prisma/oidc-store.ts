@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto'
+import type { Client } from '../../core/agent/client.ts'
+import type { Clock, Ids, Issuance } from '../../ports.ts'
+import type { Query } from './open-database.ts'
+
+/** A token of this server for a client, about to be signed. */
+interface ClientTokenFacts {
+  readonly jti: string
+  readonly client: Client
+  readonly jkt: string
+  readonly scope: string
+  readonly requestId: string
+}
+
+/** What oidc-provider keeps here: single uses, and the record of what it is about to sign. */
+export interface OidcStore {
+  readonly markOnce: (id: string, expiresInSeconds: number) => Promise<boolean>
+  readonly recordClientToken: (facts: ClientTokenFacts) => Promise<void>
+}
+
+export function oidcStore(query: Query, issuance: Issuance, ids: Ids, clock: Clock): OidcStore {
+  return {
+    markOnce: async (id, expiresInSeconds) => {
+      const key = createHash('sha256').update(`oidc-provider\n${id}`).digest('hex')
+      const mark = { kind: 'proof' as const, key, until: clock().getTime() / 1_000 + expiresInSeconds }
+      const { outcome } = await issuance.commit({ attemptId: ids.recordId(), marks: [mark], decision: 'none' })
+      return outcome === 'committed'
+    },
+    recordClientToken: async ({ jti, client, jkt, scope, requestId }) => {
+      const isAgent = client.kind === 'agent'
+      await query(
+        `INSERT INTO record (id, kind, decision, client, agent, jti, jkt, because, request_id)
+         VALUES ($1, $2, 'issued', $3, $4, $5, $6, $7::jsonb, $8)`,
+        [
+          ids.recordId(),
+          isAgent ? 'agent_token' : 'admin_token',
+          client.id,
+          isAgent ? client.id : null,
+          jti,
+          jkt,
+          JSON.stringify({ scope }),
+          requestId,
+        ],
+      )
+    },
+  }
+}

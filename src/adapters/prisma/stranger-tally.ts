@@ -1,0 +1,39 @@
+import type { RefusalCode } from '../../core/refusal.ts'
+import type { StrangerTally } from '../../ports.ts'
+import type { Query } from './open-database.ts'
+
+const FLUSH_MILLISECONDS = 10_000
+
+export interface FlushedTally extends StrangerTally {
+  /** Stops, and writes what is still to be written. */
+  readonly stop: () => Promise<void>
+}
+
+/**
+ * Refusals of strangers: counted here, added to the database's counters every few seconds.
+ *
+ * Whoever has not shown who he is can cause a number to grow, and neither a row nor a round trip.
+ */
+export function strangerTally(query: Query, onFault: (error: unknown) => void): FlushedTally {
+  let counts = new Map<RefusalCode, number>()
+  const flush = async () => {
+    const pending = counts
+    counts = new Map()
+    for (const [code, count] of pending) {
+      await query(
+        `INSERT INTO refusal_tally (client, hour, code, count) VALUES ('', date_trunc('hour', now()), $1, $2)
+         ON CONFLICT (client, hour, code) DO UPDATE SET count = refusal_tally.count + excluded.count`,
+        [code, count],
+      )
+    }
+  }
+  const timer = setInterval(() => flush().catch(onFault), FLUSH_MILLISECONDS)
+  timer.unref()
+  return {
+    count: (code) => void counts.set(code, (counts.get(code) ?? 0) + 1),
+    stop: async () => {
+      clearInterval(timer)
+      await flush().catch(onFault)
+    },
+  }
+}

@@ -1,0 +1,16 @@
+import type { RefusalCode } from '../core/refusal.ts'
+
+/** What the commit answered, in words for the caller. */
+const DETAILS: Partial<Record<RefusalCode, string>> = {
+  assertion_replayed: 'the client assertion was used before',
+  proof_replayed: 'the DPoP proof was used before',
+  client_inactive: 'the client is not active',
+  assertion_invalid: 'the key of the assertion is not active',
+  proof_key_mismatch: 'the key of the proof is not active',
+  principal_inactive: 'the principal is not active',
+  delegation_inactive: 'the delegation is revoked, expired or not yet valid',
+  resource_unknown: 'unknown "resource"',
+  action_type_inactive: 'the action type is suspended',
+}
+
+export const commitDetail = (code: RefusalCode): string => DETAILS[code] ?? 'refused'

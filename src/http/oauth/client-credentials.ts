@@ -1,0 +1,66 @@
+import type { Context } from 'koa'
+import {
+  type AuthenticateOutcome,
+  type AuthenticatePorts,
+  authenticateClient,
+} from '../../commands/authenticate-client.ts'
+import type { Client } from '../../core/agent/client.ts'
+import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
+import { clientEvidence } from './client-evidence.ts'
+import { answerOAuthError } from './oauth-error.ts'
+
+/** Passes a request on to oidc-provider, with the parameters that were read. */
+export type PassToProvider = (context: Context, form: ReadonlyMap<string, string>) => Promise<void>
+
+/**
+ * The grant that gives an agent its agent token, and an administrator the token for the admin API.
+ *
+ * The client is authenticated here, by the same rules as at the exchange; oidc-provider, which then issues the token,
+ * repeats what it checks itself.
+ */
+export async function grantClientCredentials(
+  context: Context,
+  form: ReadonlyMap<string, string>,
+  ports: AuthenticatePorts & { readonly issuer: string },
+  passToProvider: PassToProvider,
+): Promise<AuthenticateOutcome> {
+  const evidence = clientEvidence(context.req, form, `${ports.issuer}/token`)
+  const outcome = await authenticateClient(ports, evidence, 'required', context.state.requestId)
+  if (outcome.refusal !== undefined) {
+    answerOAuthError(context, outcome.refusal)
+    return outcome
+  }
+  const scope = grantedScope(outcome.client, form.get('scope'))
+  const refusal = isRefusal(scope) ? scope : refuseParameters(form, ports.issuer)
+  if (refusal !== undefined) {
+    answerOAuthError(context, refusal)
+    return outcome
+  }
+  const parameters = new Map(form)
+  parameters.delete('scope')
+  if (scope !== '') parameters.set('scope', scope as string)
+  await passToProvider(context, parameters)
+  return outcome
+}
+
+/** Scope is computed per client: an administrator's what is registered for it, everyone else's none (RFC 6749 §3.3). */
+function grantedScope(client: Client, requested: string | undefined): string | Refusal {
+  if (client.kind === 'resource') {
+    return refuse('grant_not_allowed', 'a resource server has no use for a token of this server')
+  }
+  const registered = client.kind === 'administrator' ? client.scope : []
+  if (requested === undefined) return registered.join(' ')
+  const asked = requested.split(' ')
+  return asked.every((scope) => registered.includes(scope))
+    ? [...new Set(asked)].join(' ')
+    : refuse('scope_not_allowed', 'a requested scope is not registered for this client')
+}
+
+function refuseParameters(form: ReadonlyMap<string, string>, issuer: string): Refusal | undefined {
+  // These tokens are for this server itself; an action token comes from the exchange and from nowhere else.
+  if ((form.get('resource') ?? issuer) !== issuer) return refuse('resource_unknown', '"resource" is not this server')
+  if (form.has('authorization_details')) {
+    return refuse('request_malformed', '"authorization_details" belongs to the token exchange grant')
+  }
+  return undefined
+}

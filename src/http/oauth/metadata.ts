@@ -1,0 +1,38 @@
+import type { Middleware } from 'koa'
+import { CLIENT_CREDENTIALS } from './token.ts'
+import { TOKEN_EXCHANGE } from './token-exchange.ts'
+
+const ALGORITHMS = ['ES256', 'Ed25519', 'EdDSA']
+const METHODS = ['private_key_jwt']
+
+/**
+ * The metadata of the authorization server (RFC 8414 §2), at both well-known addresses the same.
+ *
+ * Our own document and not oidc-provider's: that one is fixed at construction, follows `Host`, and advertises endpoints
+ * that nobody configured. Nothing is named here that does not work.
+ */
+export function serverMetadata(issuer: string, actionTypes: () => readonly string[]): Middleware {
+  return (context) => {
+    context.set('Cache-Control', 'no-cache')
+    context.body = {
+      issuer,
+      token_endpoint: `${issuer}/token`,
+      introspection_endpoint: `${issuer}/introspect`,
+      revocation_endpoint: `${issuer}/revoke`,
+      jwks_uri: `${issuer}/jwks`,
+      grant_types_supported: [CLIENT_CREDENTIALS, TOKEN_EXCHANGE],
+      // No front-channel flow: an empty list, and no authorization endpoint (RFC 8414 §2).
+      response_types_supported: [],
+      code_challenge_methods_supported: ['S256'],
+      token_endpoint_auth_methods_supported: METHODS,
+      token_endpoint_auth_signing_alg_values_supported: ALGORITHMS,
+      introspection_endpoint_auth_methods_supported: METHODS,
+      introspection_endpoint_auth_signing_alg_values_supported: ALGORITHMS,
+      revocation_endpoint_auth_methods_supported: METHODS,
+      revocation_endpoint_auth_signing_alg_values_supported: ALGORITHMS,
+      dpop_signing_alg_values_supported: ALGORITHMS,
+      // (RFC 9396 §10)
+      authorization_details_types_supported: actionTypes(),
+    }
+  }
+}

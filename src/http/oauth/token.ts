@@ -1,0 +1,63 @@
+import type { Context, Middleware } from 'koa'
+import type { AuthenticatePorts } from '../../commands/authenticate-client.ts'
+import type { IssuePorts } from '../../commands/issue-action-token.ts'
+import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
+import { grantClientCredentials, type PassToProvider } from './client-credentials.ts'
+import { answerOAuthError } from './oauth-error.ts'
+import { readForm } from './read-form.ts'
+import type { FailureThrottle } from './throttle.ts'
+import { exchangeToken, TOKEN_EXCHANGE } from './token-exchange.ts'
+
+export const CLIENT_CREDENTIALS = 'client_credentials'
+
+export interface TokenEndpointParts {
+  readonly ports: IssuePorts & AuthenticatePorts
+  readonly passToProvider: PassToProvider
+  readonly throttle: FailureThrottle
+  /** The nonce to offer with every answer; undefined where none is required (RFC 9449 §8). */
+  readonly nextNonce: (() => string) | undefined
+}
+
+/**
+ * `POST /token`: dispatches on the grant.
+ *
+ * DECISION: the exchange is our own door. Through oidc-provider's pipeline it would cost several times the CPU, and its
+ * replay check is find, then write. The library serves the grants that people and administrators use.
+ */
+export function tokenEndpoint({ ports, passToProvider, throttle, nextNonce }: TokenEndpointParts): Middleware {
+  const answer = async (context: Context, form: ReadonlyMap<string, string>) => {
+    const grant = form.get('grant_type')
+    switch (grant) {
+      case TOKEN_EXCHANGE: {
+        const outcome = await exchangeToken(context, form, ports)
+        return outcome?.kind === 'refused' ? outcome : undefined
+      }
+      case CLIENT_CREDENTIALS: {
+        const outcome = await grantClientCredentials(context, form, ports, passToProvider)
+        return outcome.refusal === undefined ? undefined : outcome
+      }
+      default:
+        answerOAuthError(context, unknownGrant(grant))
+        return undefined
+    }
+  }
+  return async (context) => {
+    if (nextNonce !== undefined) context.set('DPoP-Nonce', nextNonce())
+    const throttled = throttle.refusal(context)
+    if (throttled !== undefined) return answerOAuthError(context, throttled)
+    const form = await readForm(context.req)
+    if (isRefusal(form)) return answerOAuthError(context, form)
+    // One way to authenticate, in one place (RFC 6749 §2.3).
+    if (context.get('authorization') !== '' || form.has('client_secret')) {
+      return answerOAuthError(context, refuse('request_malformed', 'clients authenticate by "private_key_jwt" only'))
+    }
+    const refused = await answer(context, form)
+    if (refused?.isClientKnown === false) throttle.failed(context)
+  }
+}
+
+function unknownGrant(grant: string | undefined): Refusal {
+  return grant === undefined
+    ? refuse('request_malformed', '"grant_type" is missing')
+    : refuse('grant_unsupported', 'this "grant_type" is not supported')
+}

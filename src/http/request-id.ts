@@ -1,0 +1,15 @@
+import { randomBytes } from 'node:crypto'
+import type { Middleware } from 'koa'
+import { headerValues } from './headers.ts'
+
+const ACCEPTABLE = /^[A-Za-z0-9._-]{1,64}$/
+
+/** Gives every request an id that its answer, its log lines and its records carry; an inbound one is kept if it is harmless. */
+export const requestId: Middleware = async (context, next) => {
+  const [inbound, ...more] = headerValues(context.req, 'x-request-id')
+  const isKept = inbound !== undefined && more.length === 0 && ACCEPTABLE.test(inbound)
+  const id = isKept ? inbound : randomBytes(12).toString('base64url')
+  context.state.requestId = id
+  context.set('X-Request-Id', id)
+  await next()
+}

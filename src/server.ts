@@ -1,0 +1,174 @@
+import type { RequestListener } from 'node:http'
+import Router from '@koa/router'
+import { ensureAdministrator } from './adapters/bootstrap/administrator-credential.ts'
+import { ensureBuiltInActionTypes } from './adapters/bootstrap/builtin-action-types.ts'
+import { authenticator } from './adapters/clients/authenticator.ts'
+import { nonceKeeper } from './adapters/clients/nonces.ts'
+import { systemClock, systemIds } from './adapters/clock.ts'
+import { actionTokens, adminTokens, revocableTokens } from './adapters/keys/access-tokens.ts'
+import { openKeyEncryption } from './adapters/keys/key-encryption.ts'
+import { serverSecret } from './adapters/keys/server-secrets.ts'
+import { ensureSigningKey, openSigningKeys } from './adapters/keys/signing-keys.ts'
+import { subjectTokens } from './adapters/keys/subject-tokens.ts'
+import { openLog } from './adapters/log.ts'
+import { openCatalogue } from './adapters/prisma/catalogue.ts'
+import { isDatabaseUnavailable } from './adapters/prisma/database-errors.ts'
+import { directory as openDirectory } from './adapters/prisma/directory.ts'
+import { watchGeneration } from './adapters/prisma/generation.ts'
+import { groupCommit } from './adapters/prisma/group-commit.ts'
+import { migrate } from './adapters/prisma/migrate.ts'
+import { oidcStore } from './adapters/prisma/oidc-store.ts'
+import { openDatabase } from './adapters/prisma/open-database.ts'
+import { startPruning } from './adapters/prisma/prune.ts'
+import { revocations } from './adapters/prisma/revocations.ts'
+import { strangerTally } from './adapters/prisma/stranger-tally.ts'
+import { isTokenRevoked, tokenStatus } from './adapters/prisma/token-status.ts'
+import type { Config } from './config.ts'
+import { createApp } from './http/app.ts'
+import { listen } from './http/listen.ts'
+import { introspectionEndpoint } from './http/oauth/introspection.ts'
+import { jwks } from './http/oauth/jwks.ts'
+import { serverMetadata } from './http/oauth/metadata.ts'
+import { openProvider } from './http/oauth/provider.ts'
+import { revocationEndpoint } from './http/oauth/revocation.ts'
+import { failureThrottle } from './http/oauth/throttle.ts'
+import { tokenEndpoint } from './http/oauth/token.ts'
+import { rateLimiter } from './http/rate-limit.ts'
+import type { Clock } from './ports.ts'
+import { createKeyObjectCache } from './wire/key-object-cache.ts'
+
+export interface RunningServer {
+  readonly issuer: string
+  readonly port: number
+  /** Where the first administrator's credential was written, when this start made it. */
+  readonly newCredentialPath: string | undefined
+  /** Takes no more requests, finishes those in flight, closes the database. May be called twice. */
+  readonly close: () => Promise<void>
+}
+
+export interface StartOptions {
+  /** Takes one line of progress. */
+  readonly progress?: (line: string) => void
+  /** The clock of everything but the database. Default: the system's. */
+  readonly clock?: Clock
+}
+
+/**
+ * Builds the server from its parts and listens: the only file that sees both the doors and the outside world.
+ *
+ * @throws when the data directory is in use, the database is not to be had, or the port is taken. Nothing is left open then.
+ */
+export async function startServer(config: Config, options: StartOptions = {}): Promise<RunningServer> {
+  const { progress = () => {}, clock = systemClock } = options
+  const log = openLog(config.logLevel)
+  const onFault = (error: unknown) => log.warn({ error }, 'background work failed; it will be tried again')
+  // Closed last to first: the port, then what works in the background, then the database under it all.
+  const closing: (() => Promise<unknown> | unknown)[] = []
+  const close = async () => {
+    for (let step = closing.pop(); step !== undefined; step = closing.pop()) await step()
+  }
+
+  try {
+    const encryption = await openKeyEncryption(config.keyEncryptionKey, config.dataDirectory)
+    const database = await openDatabase({ databaseUrl: config.databaseUrl, dataDirectory: config.dataDirectory })
+    closing.push(database.close)
+    const { query } = database
+    let newCredentialPath: string | undefined
+    await migrate({
+      database,
+      log: progress,
+      whileLocked: async () => {
+        await ensureSigningKey(query, encryption, clock())
+        await ensureBuiltInActionTypes(query)
+        newCredentialPath = await ensureAdministrator(database, config.dataDirectory)
+      },
+    })
+
+    const nonceSecret = config.requireDpopNonce ? await serverSecret(query, encryption, 'nonce') : undefined
+    const nonces = nonceSecret && nonceKeeper(nonceSecret)
+    const cookieKey = (await serverSecret(query, encryption, 'cookie')).toString('base64url')
+    const proofKeys = createKeyObjectCache()
+    const catalogue = await openCatalogue(query)
+    const keys = await openSigningKeys(query, encryption, clock)
+    const directory = openDirectory(query, catalogue)
+    const strangers = strangerTally(query, onFault)
+    closing.push(strangers.stop)
+    const issuance = groupCommit(query, config.storedRefusalsPerHour, isDatabaseUnavailable)
+    closing.push(issuance.drain)
+    closing.push(startPruning(query, onFault).stop)
+    const store = oidcStore(query, issuance, systemIds, clock)
+
+    // The port is taken before the issuer is known: port 0 picks one, and the default issuer follows.
+    let handle: RequestListener = (_request, response) => response.writeHead(503, { 'Retry-After': '1' }).end()
+    const listening = await listen((request, response) => handle(request, response), config.host, config.port)
+    closing.push(() => listening.drain(config.drainSeconds))
+    const issuer = config.issuer ?? `http://localhost:${listening.port}`
+
+    // What oidc-provider fixes at construction changes with the generation: a new one is built and swapped in.
+    const buildProvider = () =>
+      openProvider({
+        issuer,
+        keys: { jwks: keys.privateJwks(), activeKid: () => keys.active().kid },
+        cookieKey,
+        nonceSecret,
+        tokenLifetimeSeconds: config.clientTokenSeconds,
+        findClient: (id) => directory.client(id, 'fresh'),
+        ...store,
+      })
+    let passToProvider = buildProvider()
+    const generation = await watchGeneration(
+      query,
+      async () => {
+        await Promise.all([catalogue.refresh(), keys.refresh()])
+        passToProvider = buildProvider()
+      },
+      onFault,
+    )
+    closing.splice(-1, 0, generation.stop)
+
+    const ports = {
+      issuer,
+      now: clock,
+      ids: systemIds,
+      defaultLifetimeSeconds: config.actionTokenSeconds,
+      authenticator: authenticator({ issuer, directory, keys: proofKeys, nonces }),
+      admits: rateLimiter(config.clientRequests).take,
+      subjectTokens: subjectTokens(issuer, keys),
+      directory,
+      issuance,
+      signer: keys,
+      strangers,
+      actionTokens: actionTokens(issuer, keys),
+      tokenStatus: tokenStatus(query),
+      revocableTokens: revocableTokens(issuer, keys),
+      revocations: revocations(database),
+      adminTokens: adminTokens({ issuer, keys, proofKeys, nonces, isRevoked: (jti) => isTokenRevoked(query, jti) }),
+    }
+    const throttle = failureThrottle(rateLimiter(config.failedAuthentications), clock)
+    const app = createApp({
+      token: tokenEndpoint({
+        ports,
+        passToProvider: (context, form) => passToProvider(context, form),
+        throttle,
+        nextNonce: nonces && (() => nonces.next(clock())),
+      }),
+      introspection: introspectionEndpoint(ports, throttle),
+      revocation: revocationEndpoint(ports, throttle),
+      metadata: serverMetadata(issuer, () => catalogue.active().map(({ type }) => type)),
+      jwks: jwks(() => keys.published().map(({ kid, publicJwk }) => ({ kid, jwk: publicJwk }))),
+      actionTypes: new Router(),
+      admin: new Router(),
+      isReady: async () => {
+        await query('SELECT 1')
+        return keys.active() !== undefined
+      },
+      isUnavailable: isDatabaseUnavailable,
+      logFault: ({ error, ...where }) => log.error({ error, ...where }, 'a request failed'),
+    })
+    handle = app.callback()
+    return { issuer, port: listening.port, newCredentialPath, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
