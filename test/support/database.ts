@@ -49,7 +49,7 @@ let template: Promise<Blob> | undefined
 async function embeddedTemplate(): Promise<Blob> {
   const folder = join(ROOT, 'node_modules/.cache/writ')
   mkdirSync(folder, { recursive: true })
-  const path = join(folder, `template-${fingerprint()}.tar`)
+  const path = join(folder, `template-${migrationsFingerprint()}.tar`)
   const bytes = await readFile(path).catch(() => undefined)
   if (bytes !== undefined) return new Blob([bytes])
   const pglite = await PGlite.create()
@@ -65,7 +65,7 @@ async function embeddedTemplate(): Promise<Blob> {
 
 /** Makes the template on the server once; the lock keeps test files that start together from making it twice. */
 async function postgresTemplate(url: string): Promise<string> {
-  const name = `writ_template_${fingerprint()}`
+  const name = `writ_template_${migrationsFingerprint()}`
   await onServer(url, async (client) => {
     await client.query('SELECT pg_advisory_lock(hashtext($1))', [name])
     const { rows } = await client.query('SELECT datistemplate FROM pg_database WHERE datname = $1', [name])
@@ -108,7 +108,7 @@ function withDatabase(url: string, name: string): string {
 }
 
 /** Changes with every byte of the migrations, and with the version of the embedded database. */
-function fingerprint(): string {
+export function migrationsFingerprint(): string {
   const hash = createHash('sha256')
   for (const path of readdirSync(MIGRATIONS, { recursive: true, encoding: 'utf8' }).sort()) {
     if (path.endsWith('.sql')) hash.update(`${path}\0`).update(readFileSync(join(MIGRATIONS, path)))

@@ -7,8 +7,6 @@ import { CLIENT_CREDENTIALS } from './token.ts'
 import { TOKEN_EXCHANGE } from './token-exchange.ts'
 
 const ALGORITHMS = ['ES256', 'Ed25519', 'EdDSA'] as const
-/** What oidc-provider may need a client for; who may do what is decided before it is asked. */
-const SCOPES = ['admin', 'admin:read', 'admin:approve']
 
 /** The private keys that sign, as oidc-provider wants them. */
 export interface ProviderKeys {
@@ -179,7 +177,6 @@ function clientMetadata(client: Client | undefined) {
     grant_types: [CLIENT_CREDENTIALS],
     response_types: [],
     redirect_uris: [],
-    scope: client.kind === 'administrator' ? SCOPES.filter((scope) => client.scope.includes(scope)).join(' ') : '',
     jwks: { keys: client.keys.map(({ kid, jwk }) => ({ ...jwk, kid })) },
   }
 }
