@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, randomUUID } from 'node:crypto'
+import { createPrivateKey, createPublicKey, type JsonWebKey, randomUUID } from 'node:crypto'
 import { request as httpRequest } from 'node:http'
 import { isRefusal } from '../../src/core/refusal.ts'
 import { jwkThumbprint, parsePublicJwk } from '../../src/wire/jwk.ts'
@@ -15,7 +15,7 @@ export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 
 export function administrator(credential: { client_id: string; jwk: Record<string, string> }): TestClient {
-  const privateKey = createPrivateKey({ key: credential.jwk, format: 'jwk' })
+  const privateKey = createPrivateKey({ key: credential.jwk as JsonWebKey, format: 'jwk' })
   const publicKey = createPublicKey(privateKey)
   const jwk = parsePublicJwk(publicKey.export({ format: 'jwk' }))
   if (isRefusal(jwk)) throw new Error(jwk.detail)
@@ -63,7 +63,7 @@ export function send(
     if (body !== undefined && !names.has('content-length') && !names.has('transfer-encoding')) {
       flat.push('Content-Length', String(Buffer.byteLength(body)))
     }
-    const outgoing = httpRequest(target, { method, headers: flat, agent: false, setDefaultHeaders: false })
+    const outgoing = httpRequest(target, { method, headers: flat, agent: false })
     outgoing.on('error', reject)
     outgoing.on('response', (response) => {
       const chunks: Buffer[] = []
