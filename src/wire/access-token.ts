@@ -85,14 +85,14 @@ function checkClaims<Use extends TokenUse>(
   jws: ParsedJws,
   { use, issuer, audience, now, skewSeconds = 5 }: TokenExpectations<Use>,
 ): AccessTokenClaims<Use> | Refusal<TokenRefusalCode> {
-  const { iss, aud, token_use: tokenUse } = jws.payload
+  const { iss, aud } = jws.payload
   if (iss !== issuer) return invalid('"iss" of the access token is not the expected issuer')
   if (aud !== audience) return invalid('"aud" of the access token is not this resource')
   // INVARIANT: a token for the issuer itself is never an action token, and any other never anything else.
   if ((use === 'action') === (audience === issuer)) return invalid(`"aud" of the access token does not go with its use`)
-  if (tokenUse !== (use === 'action' ? undefined : use)) return invalid('the access token is for another use')
+  // The schema of each use names its "token_use", or that there is none.
   const parsed = parseClaims(use, jws.payload)
-  if (parsed === undefined) return invalid('the access token lacks a claim or has an invalid one')
+  if (parsed === undefined) return invalid('the access token is for another use, lacks a claim or has an invalid one')
   const nowSeconds = now.getTime() / 1000
   // At "exp" itself it has expired (RFC 7519 §4.1.4).
   if (!(nowSeconds < parsed.exp + skewSeconds)) return refuse('token_expired', 'the access token has expired')

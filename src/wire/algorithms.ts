@@ -11,14 +11,13 @@ export interface AlgorithmFacts {
   readonly keyType: 'ec' | 'ed25519'
   /** The digest node:crypto is told; Ed25519 brings its own. */
   readonly digest: 'sha256' | null
-  readonly signatureBytes: 64
 }
 
-const ED25519: AlgorithmFacts = { keyType: 'ed25519', digest: null, signatureBytes: 64 }
+const ED25519: AlgorithmFacts = { keyType: 'ed25519', digest: null }
 
 // A Map and not an object: a header that says `"alg": "constructor"` must find nothing.
 const FACTS: ReadonlyMap<string, AlgorithmFacts> = new Map<SignatureAlgorithm, AlgorithmFacts>([
-  ['ES256', { keyType: 'ec', digest: 'sha256', signatureBytes: 64 }],
+  ['ES256', { keyType: 'ec', digest: 'sha256' }],
   ['Ed25519', ED25519],
   ['EdDSA', ED25519],
 ])

@@ -193,6 +193,9 @@ describe('sameTarget (RFC 9449 §4.3 step 9)', () => {
     { claimed: 'https://rs.example/a%3Fx', request: 'https://rs.example/a?x' },
     { claimed: 'https://rs.example/a/../b', request: 'https://rs.example/b' },
     { claimed: 'https://[::1/a', request: 'https://[::1/a' },
+    { claimed: 'https://rs.exa\tmple/a', request: 'https://rs.example/a' },
+    { claimed: 'https://rs.example\\/a', request: 'https://rs.example/a' },
+    { claimed: 'https://rs.example/a#\n', request: 'https://rs.example/a' },
     { claimed: 'mailto:a@b', request: 'mailto:a@b' },
     { claimed: 'https://a@rs.example/', request: 'https://a@rs.example/' },
   ])('$claimed is not $request', ({ claimed, request: here }) => expect(sameTarget(claimed, here)).toBe(false))

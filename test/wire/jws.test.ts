@@ -93,6 +93,7 @@ describe('verifyJws', () => {
     { name: 'header says the other algorithm', key: ec, header: 'EdDSA', alg: 'ES256', verifies: false },
     { name: 'caller says the other algorithm', key: ec, header: 'ES256', alg: 'EdDSA', verifies: false },
     { name: 'both say an algorithm that the key is not of', key: ed, header: 'ES256', alg: 'ES256', verifies: false },
+    { name: 'both say EdDSA of a P-256 key', key: ec, header: 'EdDSA', alg: 'EdDSA', verifies: false },
     { name: 'none', key: ec, header: 'none', alg: 'ES256', verifies: false },
     { name: 'es256 in lower case', key: ec, header: 'es256', alg: 'ES256', verifies: false },
     { name: 'ES256K', key: ec, header: 'ES256K', alg: 'ES256', verifies: false },

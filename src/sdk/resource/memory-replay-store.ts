@@ -16,8 +16,6 @@ export function createMemoryReplayStore({ maxEntries = 1_000_000 } = {}): Replay
 
   /** Drops what has expired. Every second and every key is visited once, so the cost for each mark is constant. */
   function prune(second: number): void {
-    // A clock that is set back must not make us look again at what was dropped.
-    if (second <= prunedTo) return
     const drop = (at: number) => {
       for (const key of bySecond.get(at) ?? []) live.delete(key)
       bySecond.delete(at)

@@ -26,13 +26,13 @@ describe('createIssuerKeys', () => {
     const keys = make()
     expect(await find(keys, issuer.key.jkt)).toMatchObject({ alg: 'ES256' })
     expect(keys.find(issuer.key.jkt)).not.toBeInstanceOf(Promise)
-    expect(issuer.asked).toEqual({ metadata: 1, jwks: 1 })
+    expect(issuer.asked).toMatchObject({ metadata: 1, jwks: 1 })
   })
 
   test('many at once ask once', async () => {
     const keys = make()
     await Promise.all(Array.from({ length: 50 }, () => find(keys, issuer.key.jkt)))
-    expect(issuer.asked).toEqual({ metadata: 1, jwks: 1 })
+    expect(issuer.asked).toMatchObject({ metadata: 1, jwks: 1 })
   })
 
   test('a storm of unknown kids asks once in 30 seconds', async () => {
@@ -134,6 +134,28 @@ describe('createIssuerKeys', () => {
   ])('$name -> no keys', async ({ change }) => {
     Object.assign(issuer.published, change(issuer))
     await expect(find(make(), issuer.key.jkt)).rejects.toThrow(IssuerUnavailableError)
+  })
+
+  test('a jwks_uri over http to another host is not asked', async () => {
+    issuer.published.metadata = { issuer: issuer.url, jwks_uri: `${issuer.url.replace('127.0.0.1', '0.0.0.0')}/jwks` }
+    await expect(find(make(), issuer.key.jkt)).rejects.toThrow(IssuerUnavailableError)
+    expect(issuer.asked).toMatchObject({ metadata: 1, jwks: 0 })
+  })
+
+  test('a JWKS that does not end is cut off at its limit', async () => {
+    issuer.published.isEndless = true
+    await expect(find(make(), issuer.key.jkt)).rejects.toThrow(IssuerUnavailableError)
+    expect(issuer.asked.bytes).toBeLessThan(16 * 1024 * 1024)
+  })
+
+  test('while one fetch is under way no other is begun, however long it takes', async () => {
+    issuer.published.delay = 100
+    const keys = make()
+    const first = find(keys, issuer.key.jkt)
+    seconds += 60
+    const all = await Promise.all([first, find(keys, issuer.key.jkt), find(keys, 'unknown')])
+    expect(all.map((key) => key !== undefined)).toEqual([true, true, false])
+    expect(issuer.asked).toMatchObject({ metadata: 1, jwks: 1 })
   })
 
   test('keys without kid, for encryption, private or of other kinds are left out; the others serve', async () => {

@@ -13,9 +13,10 @@ export interface TestIssuer {
     raw?: string
     isDown?: boolean
     delay?: number
+    isEndless?: boolean
   }
   /** How often each path was asked for. */
-  readonly asked: { metadata: number; jwks: number }
+  readonly asked: { metadata: number; jwks: number; bytes: number }
   readonly key: TestKey
   readonly close: () => Promise<void>
 }
@@ -35,13 +36,22 @@ export const closeServer = (server: Server) =>
 
 export async function startIssuer(): Promise<TestIssuer> {
   const key = makeKey('ES256')
-  const asked = { metadata: 0, jwks: 0 }
+  const asked = { metadata: 0, jwks: 0, bytes: 0 }
   const published: TestIssuer['published'] = { metadata: {}, keys: [publicEntry(key)] }
   const server = createServer((request, response) => {
     const isMetadata = request.url === '/.well-known/oauth-authorization-server'
     asked[isMetadata ? 'metadata' : 'jwks']++
     if (published.isDown) {
       response.destroy()
+      return
+    }
+    if (published.isEndless && !isMetadata) {
+      const chunk = Buffer.alloc(64 * 1024, 0x20)
+      const more = () => {
+        while (!response.destroyed && response.write(chunk)) asked.bytes += chunk.length
+      }
+      response.on('drain', more)
+      more()
       return
     }
     if (request.url === '/redirect') {

@@ -342,6 +342,15 @@ describe('an http_request route', () => {
   )
 })
 
+test.each(['/raw/b/../a', '/raw//a', '/raw/%2e%2e/a', '/raw/a%2fb', '/raw/..;x/a'])(
+  'a URL with two readings is refused even where the token has it so: %s',
+  async (path) => {
+    const action = { type: 'http_request', method: 'POST', url: EXTERNAL + path }
+    const { headers } = credentials(issuer, resource, { action, path })
+    expectRefused(await call(resource, { path, headers }), '403 insufficient_authorization_details')
+  },
+)
+
 describe('protected resource metadata (RFC 9728)', () => {
   test('says where to get which tokens', async () => {
     const answer = await call(resource, { method: 'GET', path: '/.well-known/oauth-protected-resource' })

@@ -256,6 +256,18 @@ describe('createResourceServer', () => {
     await expect(server.authorize(request, NOTE)).rejects.toMatchObject({ status: 503 })
   })
 
+  test.each([
+    { url: '.evil.example/notes', htu: 'https://rs.example.evil.example/notes' },
+    { url: ':8443/notes', htu: 'https://rs.example:8443/notes' },
+    { url: '@evil.example/notes', htu: 'https://rs.example@evil.example/notes' },
+    { url: 'https://rs.example/notes', htu: 'https://rs.example/notes' },
+    { url: '', htu: 'https://rs.example/' },
+    { url: undefined, htu: 'https://rs.example/' },
+  ])('a request target that is no path ($url) -> proof_wrong_target', async ({ url, htu }) => {
+    const request = { ...requestFor(NOTE, {}, { htu }), url }
+    expect(await make().authorize(request, NOTE)).toMatchObject({ code: 'proof_wrong_target' })
+  })
+
   test('garbage never throws and never authorizes', async () => {
     const server = make()
     await verified(server, requestFor())
