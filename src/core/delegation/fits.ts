@@ -2,6 +2,7 @@ import { difference } from '../action/difference.ts'
 import type { DigestKind, DigestPlace } from '../action/digest.ts'
 import { isDigest } from '../action/digest.ts'
 import { parseEmailAddress } from '../action/email-address.ts'
+import { memberOrder } from '../action/member-order.ts'
 import { elementPath, memberPath } from '../action/member-path.ts'
 import type { Action } from '../action/parse-action.ts'
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from '../json.ts'
@@ -64,9 +65,12 @@ export function constraintGap(
     case 'optional':
       return constraintGap(value, constraint.inner, place)
     case 'all':
-      return firstGap(constraint.parts, (part) => constraintGap(value, part, place))
+      return earliestGap(
+        value,
+        constraint.parts.map((part) => constraintGap(value, part, place)),
+      )
     case 'literal':
-      return difference(value, constraint.value, place, STRICT)
+      return literalGap(value, constraint.value, place)
     case 'in':
       return constraint.values.some((v) => difference(value, v, place, STRICT) === undefined) ? undefined : ''
   }
@@ -142,10 +146,21 @@ function elementsGap(
   return undefined
 }
 
-function firstGap<T>(items: readonly T[], gapOf: (item: T) => string | undefined): string | undefined {
-  for (const item of items) {
-    const gap = gapOf(item)
-    if (gap !== undefined) return gap
+/** Of the gaps that parts of `$all` leave, the first in the order of the value, not of the parts. */
+function earliestGap(value: JsonValue, gaps: readonly (string | undefined)[]): string | undefined {
+  const found = [...new Set(gaps.filter((gap) => gap !== undefined))]
+  return found.length > 1 ? found.toSorted(memberOrder(value))[0] : found[0]
+}
+
+/** Where a value differs from a literal; the common case, no difference, does not look further. */
+function literalGap(value: JsonValue, literal: JsonValue, place: DigestPlace | undefined): string | undefined {
+  const differs = difference(value, literal, place, STRICT)
+  if (differs === undefined || differs === '') return differs
+  if (isJsonArray(value) && isJsonArray(literal)) {
+    return elementsGap(value, (i) => ({ op: 'literal', value: literal[i] ?? null })) ?? differs
   }
-  return undefined
+  if (!isJsonObject(value) || !isJsonObject(literal)) return differs
+  // `difference` goes by the order of the literal; a refusal names the first member in the order of the action.
+  const members = Object.entries(literal).map(([name, v]) => [name, { op: 'literal', value: v }] as const)
+  return membersGap(value, new Map<string, Constraint>(members), place) ?? differs
 }

@@ -1,8 +1,8 @@
-import { elementPath, memberPath } from '../action/member-path.ts'
+import { memberOrder } from '../action/member-order.ts'
 import type { Action } from '../action/parse-action.ts'
 import type { Bound } from '../delegation/bound.ts'
 import { boundGap, type Gap } from '../delegation/fits.ts'
-import { isJsonArray, isJsonObject, type JsonValue } from '../json.ts'
+import { isJsonArray } from '../json.ts'
 
 /** What the bounds say about an action, and why. */
 export type Decision =
@@ -40,28 +40,6 @@ const isNonEmpty = (indexes: number[]): indexes is [number, ...number[]] => inde
 /** The gap that lies furthest in the action's own order: of all bounds, that one agrees with the action for longest. */
 function nearest(action: Action, gaps: readonly Gap[]): Gap | undefined {
   // Type and location are the first members of an action, so bounds of another type or place come last by themselves.
-  const order = new Map([...paths(action.details)].map((path, index) => [path, index]))
-  const rank = ({ member }: Gap) => order.get(member) ?? missingRank(member, order)
-  return gaps.toSorted((a, b) => rank(b) - rank(a) || (a.member < b.member ? -1 : a.member > b.member ? 1 : 0))[0]
-}
-
-/** A member that the action lacks comes after everything in the object where it is missing. */
-function missingRank(member: string, order: ReadonlyMap<string, number>): number {
-  const parent = member.slice(0, Math.max(member.lastIndexOf('.'), 0))
-  if (member === '' || (parent !== '' && !order.has(parent))) return -1
-  const inside = [...order].filter(([path]) => parent === '' || path === parent || path.startsWith(`${parent}.`))
-  return Math.max(...inside.map(([, index]) => index)) + 0.5
-}
-
-/** The paths of all members and elements, in document order. */
-function* paths(value: JsonValue): Generator<string> {
-  const parts: readonly (readonly [string, JsonValue])[] = isJsonArray(value)
-    ? value.map((item, i) => [elementPath(i, ''), item] as const)
-    : isJsonObject(value)
-      ? Object.entries(value)
-      : []
-  for (const [name, part] of parts) {
-    yield name
-    for (const rest of paths(part)) yield memberPath(name, rest)
-  }
+  const compare = memberOrder(action.details)
+  return gaps.toSorted((a, b) => compare(b.member, a.member))[0]
 }
