@@ -20,7 +20,7 @@ const MAY_USE: Record<string, readonly string[]> = {
   core: ['zod', 'ajv', 'canonicalize', 're2js'],
   wire: ['zod', 'jose', 'node:crypto'],
   commands: [],
-  http: ['koa', '@koa/router', 'oidc-provider', 'zod', 'node:'],
+  http: ['koa', '@koa/router', 'oidc-provider', 'lru-cache', 'zod', 'node:'],
   sdk: ['node:'],
 }
 
