@@ -1,0 +1,54 @@
+import type { DelegationStore, RegisteredDelegation } from '../../../admin-ports.ts'
+import type { Status } from '../../../core/agent/client.ts'
+import type { JsonObject, JsonValue } from '../../../core/json.ts'
+import type { Delegation } from '../generated/client.ts'
+import type { TransactionClient } from './transaction-client.ts'
+
+const WITH_PRINCIPAL = { principal: { select: { status: true } } } as const
+
+export function delegationStore(client: TransactionClient): DelegationStore {
+  return {
+    find: async (id) => {
+      const row = await client.delegation.findUnique({ where: { id }, include: WITH_PRINCIPAL })
+      return row === null ? undefined : toDelegation(row)
+    },
+    page: async ({ agent, principal }, { after, limit: take }) => {
+      const where = {
+        ...(agent !== undefined && { agentId: agent }),
+        ...(principal !== undefined && { principalId: principal }),
+        ...(after !== undefined && { id: { lt: after } }),
+      }
+      const rows = await client.delegation.findMany({ where, orderBy: { id: 'desc' }, take, include: WITH_PRINCIPAL })
+      return rows.map(toDelegation)
+    },
+    add: async ({ authorizationDetails, ...delegation }) => {
+      const bounds = authorizationDetails as readonly JsonObject[]
+      const data = [{ ...delegation, authorizationDetails: [...bounds], lineage: [delegation.id] }]
+      await client.delegation.createMany({ data })
+    },
+    revoke: async (id, reason, now) => {
+      const data = { status: 'revoked', reason, revokedAt: now } as const
+      return (await client.delegation.updateMany({ where: { id, status: 'active' }, data })).count === 1
+    },
+  }
+}
+
+function toDelegation(row: Delegation & { readonly principal: { readonly status: Status } }): RegisteredDelegation {
+  return {
+    id: row.id,
+    principal: { id: row.principalId, status: row.principal.status },
+    agentId: row.agentId,
+    ...(row.resource !== null && { resource: row.resource }),
+    // Only an array of bounds that were parsed is ever stored.
+    authorizationDetails: row.authorizationDetails as readonly JsonValue[],
+    ...(row.notBefore !== null && { notBefore: row.notBefore }),
+    expiresAt: row.expiresAt,
+    lineage: row.lineage,
+    status: row.status,
+    grantedBy: row.grantedBy,
+    purpose: row.purpose,
+    revokedAt: row.revokedAt,
+    reason: row.reason,
+    createdAt: row.createdAt,
+  }
+}

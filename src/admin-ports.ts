@@ -1,0 +1,351 @@
+import type { ActionTypeDefinition } from './core/action/action-type.ts'
+import type { PublicJwk, Status } from './core/agent/client.ts'
+import type { Delegation } from './core/delegation/delegation.ts'
+import type { JsonValue } from './core/json.ts'
+import type { Refusal } from './core/refusal.ts'
+import type { SigningKeyFacts, SigningKeyStatus } from './core/token/signing-key.ts'
+
+/** What the commands of the admin API need from outside. What an issuance needs stands in ports.ts. */
+
+/** A public key, parsed; `kid` is its RFC 7638 thumbprint. */
+export interface NewKey {
+  readonly kid: string
+  readonly jwk: PublicJwk
+  readonly label: string | null
+  /** Null: until it is retired. */
+  readonly expiresAt: Date | null
+}
+
+export interface RegisteredKey extends NewKey {
+  readonly status: 'active' | 'retired'
+  readonly createdAt: Date
+  readonly retiredAt: Date | null
+}
+
+/** What all registered things have; `version` is raised by every change. */
+interface Registered {
+  readonly id: string
+  readonly status: Status
+  /** Why it was suspended or retired, in an administrator's words. */
+  readonly reason: string | null
+  readonly version: number
+  readonly createdAt: Date
+  readonly updatedAt: Date
+}
+
+export interface AgentMembers {
+  readonly name: string
+  readonly description: string | null
+  readonly owner: string | null
+}
+export interface RegisteredAgent extends Registered, AgentMembers {
+  /** Active ones only. */
+  readonly keys: readonly RegisteredKey[]
+}
+
+export type PrincipalKind = 'person' | 'organization' | 'service'
+export interface PrincipalMembers {
+  readonly name: string
+  readonly email: string | null
+}
+export interface RegisteredPrincipal extends Registered, PrincipalMembers {
+  /** Never changes: what may be done for a person is told by it. */
+  readonly kind: PrincipalKind
+}
+
+export interface ResourceMembers {
+  readonly name: string
+  readonly actionTypes: readonly string[] | 'all'
+  /** Null: the server's default. Unit: seconds. */
+  readonly tokenLifetimeSeconds: number | null
+  readonly tokenContent: 'full' | 'digest'
+}
+export interface RegisteredResource extends Registered, ResourceMembers {
+  readonly identifier: string
+  readonly enforcement: 'consume' | 'offline'
+  readonly keys: readonly RegisteredKey[]
+}
+
+export interface AdministratorMembers {
+  readonly name: string
+  readonly scope: readonly AdminScope[]
+}
+export interface RegisteredAdministrator extends Registered, AdministratorMembers {
+  readonly keys: readonly RegisteredKey[]
+}
+
+/** What an administrator may be allowed: everything but approving, reading, approving. */
+export type AdminScope = 'admin' | 'admin:read' | 'admin:approve'
+
+export interface ActionTypeMembers {
+  readonly title: string
+  readonly schema: ActionTypeDefinition['schema']
+  readonly digestible: NonNullable<ActionTypeDefinition['digestible']>
+  readonly template: string
+  readonly risk: ActionTypeDefinition['risk']
+  readonly isSingleUse: boolean
+}
+/** `id` is the type's name. */
+export interface RegisteredActionType extends Registered, ActionTypeMembers {
+  readonly isBuiltIn: boolean
+}
+
+/** What can be registered, amended and suspended, and what a reader sees of it. */
+export interface Entities {
+  readonly agent: RegisteredAgent
+  readonly principal: RegisteredPrincipal
+  readonly resource: RegisteredResource
+  readonly administrator: RegisteredAdministrator
+  readonly action_type: RegisteredActionType
+}
+export type Noun = keyof Entities
+
+/** What may be changed of each; everything else is fixed when it is registered. */
+export interface Members {
+  readonly agent: AgentMembers
+  readonly principal: PrincipalMembers
+  readonly resource: ResourceMembers
+  readonly administrator: AdministratorMembers
+  readonly action_type: ActionTypeMembers
+}
+
+/** What is fixed when it is registered. */
+interface Fixed {
+  readonly agent: unknown
+  readonly principal: { readonly kind: PrincipalKind }
+  readonly resource: { readonly identifier: string; readonly identifierFolded: string }
+  readonly administrator: unknown
+  readonly action_type: unknown
+}
+export type NewEntity<N extends Noun> = { readonly id: string } & Members[N] & Fixed[N]
+
+/** A page of a list: what comes after `after` in the list's order. */
+export interface Page {
+  readonly after: string | undefined
+  readonly limit: number
+}
+
+export interface EntityReader<N extends Noun> {
+  readonly find: (id: string) => Promise<Entities[N] | undefined>
+  /** In order of id. */
+  readonly page: (page: Page) => Promise<readonly Entities[N][]>
+}
+
+export interface EntityStore<N extends Noun> extends EntityReader<N> {
+  /** Reads it and holds it until the end of the transaction: nobody changes it meanwhile. */
+  readonly hold: (id: string) => Promise<Entities[N] | undefined>
+  /** False: something unique of it is taken. */
+  readonly add: (entity: NewEntity<N>) => Promise<boolean>
+  /** Writes the next version. False: it is not at `version`. */
+  readonly amend: (id: string, version: number, change: Change<N>, now: Date) => Promise<boolean>
+}
+
+export interface Change<N extends Noun> {
+  readonly members?: Partial<Members[N]>
+  readonly status?: Status
+  readonly reason?: string | null
+}
+
+/** Owners of keys. */
+export type ClientNoun = 'agent' | 'resource' | 'administrator'
+
+export interface KeyReader {
+  readonly find: (ownerId: string, kid: string) => Promise<RegisteredKey | undefined>
+  /** Retired ones included, in order of `kid`. */
+  readonly page: (ownerId: string, page: Page) => Promise<readonly RegisteredKey[]>
+}
+
+export interface KeyStore extends KeyReader {
+  /** False: the thumbprint is taken, by whomever and whenever. */
+  readonly add: (ownerId: string, key: NewKey) => Promise<boolean>
+  readonly countActive: (ownerId: string) => Promise<number>
+  readonly retire: (kid: string, now: Date) => Promise<void>
+}
+
+export interface RegisteredDelegation extends Delegation {
+  readonly grantedBy: string
+  readonly purpose: string | null
+  readonly revokedAt: Date | null
+  readonly reason: string | null
+  readonly createdAt: Date
+}
+
+export interface DelegationFilter {
+  readonly agent?: string | undefined
+  readonly principal?: string | undefined
+}
+
+export interface DelegationReader {
+  readonly find: (id: string) => Promise<RegisteredDelegation | undefined>
+  /** Newest first. */
+  readonly page: (filter: DelegationFilter, page: Page) => Promise<readonly RegisteredDelegation[]>
+}
+
+export interface NewDelegation {
+  readonly id: string
+  readonly principalId: string
+  readonly agentId: string
+  readonly resource: string | null
+  readonly authorizationDetails: readonly JsonValue[]
+  readonly grantedBy: string
+  readonly purpose: string | null
+  readonly notBefore: Date | null
+  readonly expiresAt: Date
+  readonly createdAt: Date
+}
+
+export interface DelegationStore extends DelegationReader {
+  readonly add: (delegation: NewDelegation) => Promise<void>
+  /** False: it was revoked before, or there is none. */
+  readonly revoke: (id: string, reason: string | null, now: Date) => Promise<boolean>
+}
+
+/** One entry of the account as an auditor reads it. */
+export interface AuditRecord {
+  readonly id: string
+  readonly at: Date
+  readonly kind: string
+  readonly decision: string
+  readonly refusal: string | null
+  readonly detail: string | null
+  readonly client: string | null
+  readonly agent: string | null
+  readonly principal: string | null
+  readonly delegation: string | null
+  readonly resource: string | null
+  readonly actionType: string | null
+  readonly actionTypeVersion: number | null
+  /** JSON text, RFC 8785 form. */
+  readonly action: string | null
+  readonly actionDigest: string | null
+  readonly jti: string | null
+  readonly jkt: string | null
+  readonly txn: string | null
+  readonly turn: string | null
+  readonly because: JsonValue
+  readonly tokenIssuedAt: Date | null
+  readonly tokenExpiresAt: Date | null
+  readonly requestId: string | null
+}
+
+export interface RecordFilter {
+  readonly agent?: string | undefined
+  readonly principal?: string | undefined
+  readonly delegation?: string | undefined
+  readonly resource?: string | undefined
+  readonly type?: string | undefined
+  readonly decision?: string | undefined
+  /** Exclusive. */
+  readonly after?: Date | undefined
+  /** Exclusive. */
+  readonly before?: Date | undefined
+}
+
+export interface RecordReader {
+  /** Newest first. */
+  readonly page: (filter: RecordFilter, page: Page) => Promise<readonly AuditRecord[]>
+  /** The record of the issuance of a token. */
+  readonly issuanceOf: (jti: string) => Promise<AuditRecord | undefined>
+}
+
+/** What an administrator did, for the account. Holds no secret. */
+export interface AdminRecord {
+  readonly id: string
+  readonly client: string
+  /** Noun and verb: `agent.suspend`. */
+  readonly operation: string
+  readonly target: string
+  readonly reason?: string | undefined
+  readonly agent?: string | undefined
+  readonly principal?: string | undefined
+  readonly delegation?: string | undefined
+  readonly resource?: string | undefined
+  readonly actionType?: string | undefined
+  readonly actionTypeVersion?: number | undefined
+  readonly requestId: string
+}
+
+/** A key of the server as an administrator sees it. */
+export interface RegisteredSigningKey extends SigningKeyFacts {
+  readonly alg: string
+  readonly jwk: PublicJwk
+  readonly status: SigningKeyStatus
+  readonly retiredAt: Date | undefined
+}
+
+export interface SigningKeyReader {
+  readonly all: (now: Date) => Promise<readonly RegisteredSigningKey[]>
+}
+
+export interface SigningKeyStore extends SigningKeyReader {
+  /** Lets only one transaction at a time change the keys. */
+  readonly hold: () => Promise<void>
+  readonly add: (createdAt: Date, activatesAt: Date) => Promise<string>
+  readonly markAllCompromised: (now: Date) => Promise<void>
+}
+
+/** Reading, each call for itself. */
+export interface RegistryReader {
+  readonly entities: { readonly [N in Noun]: EntityReader<N> }
+  readonly keys: KeyReader
+  readonly delegations: DelegationReader
+  readonly records: RecordReader
+  readonly signingKeys: SigningKeyReader
+}
+
+/** Reading and writing inside one transaction. */
+export interface RegistryWriter {
+  readonly entities: { readonly [N in Noun]: EntityStore<N> }
+  /** Takes an id of the one namespace, for ever. False: taken. */
+  readonly takeId: (id: string, kind: Exclude<Noun, 'action_type'>) => Promise<boolean>
+  /** Those of the identifiers that active resources have. */
+  readonly activeIdentifiers: (identifiers: readonly string[]) => Promise<ReadonlySet<string>>
+  /** Those of the names that are no action type. */
+  readonly unknownActionTypes: (types: readonly string[]) => Promise<readonly string[]>
+  readonly keys: KeyStore
+  readonly delegations: DelegationStore
+  readonly records: RecordReader & { readonly add: (record: AdminRecord) => Promise<void> }
+  readonly signingKeys: SigningKeyStore
+  /** Withdraws a token until it would expire; withdrawing it twice is the same. */
+  readonly revokeToken: (jti: string, expiresAt: Date, revokedBy: string) => Promise<void>
+  /** Keeps the answer to a POST that holds the key since `claimedAt`. False: another one took it over meanwhile. */
+  readonly completeIdempotencyKey: (claim: IdempotencyClaim, answer: StoredAnswer) => Promise<boolean>
+}
+
+export interface Registry {
+  readonly read: RegistryReader
+  /** Runs `work` in one transaction. A refusal that it returns, and whatever it throws, rolls everything back. */
+  readonly change: <T>(work: (writer: RegistryWriter) => Promise<T | Refusal>) => Promise<T | Refusal>
+  readonly idempotency: IdempotencyKeys
+}
+
+/** One `Idempotency-Key` of one administrator, and what the request was. */
+export interface IdempotencyRequest {
+  readonly client: string
+  readonly key: string
+  readonly requestHash: string
+}
+
+export interface IdempotencyClaim extends IdempotencyRequest {
+  readonly claimedAt: Date
+}
+
+export interface StoredAnswer {
+  readonly status: number
+  /** JSON text, so that the repeat is the same to the byte. */
+  readonly body: string
+  readonly location: string | undefined
+}
+
+export interface IdempotencyKeys {
+  /** Takes the key before the request is served, or tells what became of the request that took it. */
+  readonly claim: (
+    request: IdempotencyRequest,
+    now: Date,
+  ) => Promise<IdempotencyClaim | StoredAnswer | Refusal<'idempotency_key_reused' | 'idempotency_key_in_progress'>>
+  /** Gives the key back: the request changed nothing, so it may be sent again. */
+  readonly release: (claim: IdempotencyClaim) => Promise<void>
+}
+
+/** Signs the subject token of a delegation. It is no bearer secret: only the agent can use it. */
+export type SignSubjectToken = (delegation: RegisteredDelegation) => string

@@ -1,0 +1,72 @@
+import type {
+  AuditRecord,
+  ClientNoun,
+  DelegationFilter,
+  Entities,
+  Noun,
+  Page,
+  RecordFilter,
+  RegisteredDelegation,
+  RegisteredKey,
+  RegisteredSigningKey,
+} from '../../admin-ports.ts'
+import { type Refusal, refuse } from '../../core/refusal.ts'
+import type { AdminPorts } from './change-call.ts'
+
+type ReadPorts = Pick<AdminPorts, 'registry' | 'now'>
+
+/** One registered thing, whatever its status. */
+export async function lookUp<N extends Noun>(ports: ReadPorts, noun: N, id: string): Promise<Entities[N] | Refusal> {
+  return (await ports.registry.read.entities[noun].find(id)) ?? refuse('not_found', 'there is none of this id')
+}
+
+/** Registered things of one kind, in order of id. */
+export function lookUpAll<N extends Noun>(ports: ReadPorts, noun: N, page: Page): Promise<readonly Entities[N][]> {
+  return ports.registry.read.entities[noun].page(page)
+}
+
+/** One key of a client, retired or not. */
+export async function lookUpKey(
+  ports: ReadPorts,
+  noun: ClientNoun,
+  id: string,
+  kid: string,
+): Promise<RegisteredKey | Refusal> {
+  const owner = await ports.registry.read.entities[noun].find(id)
+  const key = owner && (await ports.registry.read.keys.find(id, kid))
+  return key ?? refuse('not_found', 'there is no such key')
+}
+
+/** The keys of a client, retired ones included. */
+export async function lookUpKeys(
+  ports: ReadPorts,
+  noun: ClientNoun,
+  id: string,
+  page: Page,
+): Promise<readonly RegisteredKey[] | Refusal> {
+  const owner = await ports.registry.read.entities[noun].find(id)
+  return owner === undefined ? refuse('not_found', 'there is none of this id') : ports.registry.read.keys.page(id, page)
+}
+
+export async function lookUpDelegation(ports: ReadPorts, id: string): Promise<RegisteredDelegation | Refusal> {
+  return (await ports.registry.read.delegations.find(id)) ?? refuse('not_found', 'there is no such delegation')
+}
+
+/** Delegations, newest first. */
+export function lookUpDelegations(
+  ports: ReadPorts,
+  filter: DelegationFilter,
+  page: Page,
+): Promise<readonly RegisteredDelegation[]> {
+  return ports.registry.read.delegations.page(filter, page)
+}
+
+/** Entries of the account, newest first. */
+export function lookUpRecords(ports: ReadPorts, filter: RecordFilter, page: Page): Promise<readonly AuditRecord[]> {
+  return ports.registry.read.records.page(filter, page)
+}
+
+/** The server's keys, the one activated last first. */
+export function lookUpSigningKeys(ports: ReadPorts): Promise<readonly RegisteredSigningKey[]> {
+  return ports.registry.read.signingKeys.all(ports.now())
+}

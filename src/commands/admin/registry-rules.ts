@@ -1,0 +1,42 @@
+import type { Entities, Members, Noun, RegistryWriter } from '../../admin-ports.ts'
+import { compileActionType } from '../../core/action/action-type.ts'
+import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
+import { type AdminPorts, beyondOwnScope, type ChangeCall } from './change-call.ts'
+
+/** What a rule may look at. `before` is absent while the thing is being registered. */
+export interface RuleFacts<N extends Noun> {
+  readonly ports: AdminPorts
+  readonly call: Pick<ChangeCall<never>, 'administrator'>
+  readonly writer: RegistryWriter
+  readonly id: string
+  readonly before: Entities[N] | undefined
+  readonly after: Members[N]
+}
+
+type Rule<N extends Noun> = (facts: RuleFacts<N>) => Promise<Refusal | undefined>
+
+/** What must hold of each thing beyond the form of its members, at registration and at every change. */
+export const RULES: { readonly [N in Noun]: Rule<N> } = {
+  agent: async () => undefined,
+  principal: async () => undefined,
+  resource: async ({ writer, after }) => {
+    if (after.actionTypes === 'all') return undefined
+    const [unknown] = await writer.unknownActionTypes(after.actionTypes)
+    return unknown === undefined
+      ? undefined
+      : refuse('member_invalid', 'names an action type that does not exist', 'action_types')
+  },
+  administrator: async ({ call, before, after }) => {
+    const added = after.scope.filter((scope) => before === undefined || !before.scope.includes(scope))
+    return beyondOwnScope(call.administrator, added)
+  },
+  action_type: async ({ id, before, after }) => {
+    if (before?.isBuiltIn) {
+      // Enforcers carry the built-in ones in their code: one that differs would mean two things under one name.
+      return refuse('member_invalid', 'a built-in action type cannot be changed; define one of another name', 'type')
+    }
+    const { isSingleUse: single_use, ...definition } = after
+    const compiled = compileActionType({ type: id, ...definition, single_use }, (before?.version ?? 0) + 1)
+    return isRefusal(compiled) ? compiled : undefined
+  },
+}

@@ -1,0 +1,89 @@
+import { z } from 'zod'
+import type { AuditRecord, RegisteredSigningKey } from '../../admin-ports.ts'
+import { lookUpRecords, lookUpSigningKeys } from '../../commands/admin/look-up.ts'
+import { revokeToken } from '../../commands/admin/revoke-token.ts'
+import { rotateSigningKeys } from '../../commands/admin/rotate-signing-keys.ts'
+import { ActionTypeName, Id, Reason, ReasonOnly, Timestamp } from './members.ts'
+import { change, list, type Route, show } from './route.ts'
+
+const RecordFilters = z.strictObject({
+  agent: Id.optional(),
+  principal: Id.optional(),
+  delegation: z.string().min(1).max(255).optional(),
+  resource: z.string().min(1).max(2_048).optional(),
+  type: ActionTypeName.optional(),
+  decision: z.enum(['issued', 'refused', 'done']).optional(),
+  /** Exclusive. */
+  after: Timestamp.optional(),
+  /** Exclusive. */
+  before: Timestamp.optional(),
+})
+const Rotation = z.strictObject({ compromised: z.boolean().default(false), reason: Reason.optional() })
+
+/** What has been issued and done, how to withdraw a token, and the keys that sign. */
+export const accountRoutes: readonly Route[] = [
+  list({
+    ...{ path: '/records', summary: 'Lists entries of the account, newest first.', filters: RecordFilters },
+    run: (ports, { filter, page }) => lookUpRecords(ports, filter, page),
+    view: recordView,
+    position: ({ id }) => id,
+  }),
+  change({
+    ...{ method: 'POST', path: '/tokens/:jti/revoke', summary: 'Withdraws a token.', status: 200, body: ReasonOnly },
+    run: (ports, call: Parameters<typeof revokeToken>[1], { params: { jti = '' }, body: { reason } }) =>
+      revokeToken(ports, call, jti, reason),
+    show: ({ jti, expiresAt }) => ({ view: { jti, status: 'revoked', expires_at: expiresAt } }),
+  }),
+  show({
+    ...{ path: '/signing-keys', summary: 'Lists the keys of the server, the one activated last first.' },
+    run: (ports) => lookUpSigningKeys(ports),
+    show: signingKeysShown,
+  }),
+  change({
+    ...{ method: 'POST', path: '/signing-keys/rotate', status: 200, body: Rotation },
+    summary: 'Publishes a new signing key; with "compromised", withdraws the others at once.',
+    run: (ports, call: Parameters<typeof rotateSigningKeys>[1], { body: { compromised, reason } }) =>
+      rotateSigningKeys(ports, call, { isCompromised: compromised, reason }),
+    show: signingKeysShown,
+  }),
+]
+
+function recordView({ action, ...record }: AuditRecord) {
+  return withoutNulls({
+    id: record.id,
+    at: record.at,
+    kind: record.kind,
+    decision: record.decision,
+    refusal: record.refusal,
+    detail: record.detail,
+    client: record.client,
+    agent: record.agent,
+    principal: record.principal,
+    delegation: record.delegation,
+    resource: record.resource,
+    action_type: record.actionType,
+    action_type_version: record.actionTypeVersion,
+    // Text of ours, in canonical form.
+    action: action === null ? null : JSON.parse(action),
+    action_digest: record.actionDigest,
+    jti: record.jti,
+    jkt: record.jkt,
+    txn: record.txn,
+    turn: record.turn,
+    because: record.because,
+    token_issued_at: record.tokenIssuedAt,
+    token_expires_at: record.tokenExpiresAt,
+    request_id: record.requestId,
+  })
+}
+
+const withoutNulls = (members: object) =>
+  Object.fromEntries(Object.entries(members).filter(([, value]) => value !== null))
+
+function signingKeysShown(keys: readonly RegisteredSigningKey[]) {
+  const items = keys.map(({ kid, alg, jwk, status, createdAt, activatesAt, retiredAt, compromisedAt }) => ({
+    ...{ kid, alg, status, jwk: { ...jwk, kid }, created_at: createdAt },
+    ...{ activates_at: activatesAt, retired_at: retiredAt, compromised_at: compromisedAt },
+  }))
+  return { view: { items } }
+}

@@ -1,0 +1,86 @@
+import { z } from 'zod'
+import type { RegisteredDelegation } from '../../admin-ports.ts'
+import { grantDelegation } from '../../commands/admin/grant-delegation.ts'
+import { lookUpDelegation, lookUpDelegations } from '../../commands/admin/look-up.ts'
+import { revokeDelegation } from '../../commands/admin/revoke-delegation.ts'
+import { isDelegationCurrent } from '../../core/delegation/delegation.ts'
+import { Id, ReasonOnly, Timestamp } from './members.ts'
+import { change, type Exchange, list, type Route, type Shown, show } from './route.ts'
+
+const DelegationGrant = z.strictObject({
+  principal: Id,
+  agent: Id,
+  /** A resource identifier; absent when each bound names its `locations`. */
+  resource: z.string().min(1).max(2_048).optional(),
+  /** Each is judged by the action type that it names. */
+  authorization_details: z.array(z.json()).min(1).max(32),
+  not_before: Timestamp.optional(),
+  /** Absent: as late as the server allows. */
+  expires_at: Timestamp.optional(),
+  /** What it is for, in the administrator's words. */
+  purpose: z.string().min(1).max(500).optional(),
+})
+
+export const delegationRoutes: readonly Route[] = [
+  change({
+    ...{ method: 'POST', path: '/delegations', summary: 'Grants a delegation.', status: 201, body: DelegationGrant },
+    run: (ports, call: Parameters<typeof grantDelegation>[1], { body }) =>
+      grantDelegation(ports, call, {
+        principal: body.principal,
+        agent: body.agent,
+        resource: body.resource,
+        authorizationDetails: body.authorization_details,
+        notBefore: body.not_before,
+        expiresAt: body.expires_at,
+        purpose: body.purpose,
+      }),
+    show: (delegation, exchange) => ({
+      ...shown(delegation, exchange),
+      location: `/admin/delegations/${delegation.id}`,
+    }),
+  }),
+  list({
+    ...{ path: '/delegations', summary: 'Lists delegations, newest first.' },
+    filters: z.strictObject({ agent: Id.optional(), principal: Id.optional() }),
+    run: (ports, { filter, page }) => lookUpDelegations(ports, filter, page),
+    view: (delegation) => view(delegation),
+    position: ({ id }) => id,
+  }),
+  show({
+    ...{
+      path: '/delegations/:id',
+      summary: 'Shows a delegation, with its subject token while it is good for something.',
+    },
+    run: (ports, { id = '' }) => lookUpDelegation(ports, id),
+    show: (delegation, exchange) => shown(delegation, exchange),
+  }),
+  change({
+    ...{ method: 'DELETE', path: '/delegations/:id', summary: 'Revokes a delegation.', status: 200, body: ReasonOnly },
+    run: (ports, call: Parameters<typeof revokeDelegation>[1], { params: { id = '' }, body: { reason } }) =>
+      revokeDelegation(ports, call, id, reason),
+    show: (delegation, exchange) => shown(delegation, exchange),
+  }),
+]
+
+/** No entity tag: a delegation cannot be changed, and its subject token is signed anew each time it is shown. */
+function shown(delegation: RegisteredDelegation, { ports, signSubjectToken }: Exchange): Shown {
+  // One that begins later has its token already.
+  const isUsable = isDelegationCurrent({ ...delegation, notBefore: new Date(0) }, ports.now())
+  return { view: { ...view(delegation), ...(isUsable && { subject_token: signSubjectToken(delegation) }) } }
+}
+
+const view = (delegation: RegisteredDelegation) => ({
+  id: delegation.id,
+  principal: delegation.principal.id,
+  agent: delegation.agentId,
+  resource: delegation.resource,
+  authorization_details: delegation.authorizationDetails,
+  granted_by: delegation.grantedBy,
+  purpose: delegation.purpose ?? undefined,
+  not_before: delegation.notBefore,
+  expires_at: delegation.expiresAt,
+  status: delegation.status,
+  reason: delegation.reason ?? undefined,
+  created_at: delegation.createdAt,
+  revoked_at: delegation.revokedAt ?? undefined,
+})

@@ -1,0 +1,38 @@
+import { z } from 'zod'
+import type { ClientNoun, RegisteredKey } from '../../admin-ports.ts'
+import { addKey } from '../../commands/admin/add-key.ts'
+import { lookUpKey, lookUpKeys } from '../../commands/admin/look-up.ts'
+import { retireKey } from '../../commands/admin/retire-key.ts'
+import { KeyRegistration, keyView, ReasonOnly } from './members.ts'
+import { change, list, type Route, type Shown, show } from './route.ts'
+
+/** The keys of agents, resources and administrators. A key has no entity tag: nothing of it can be changed but its end. */
+export function keyRoutes(noun: ClientNoun, owners: `/${string}`): readonly Route[] {
+  const path = `${owners}/:id/keys`
+  const shown = (key: RegisteredKey): Shown => ({ view: keyView(key) })
+  return [
+    change({
+      ...{ method: 'POST', path, summary: 'Registers one more public key.', status: 201, body: KeyRegistration },
+      run: (ports, call: Parameters<typeof addKey>[1], { params: { id = '' }, body }) =>
+        addKey(ports, call, { noun, id, key: body }),
+      show: (key, exchange) => ({ ...shown(key), location: `${exchange.path}/${key.kid}` }),
+    }),
+    list({
+      ...{ path, summary: 'Lists keys, retired ones included, in order of kid.', filters: z.strictObject({}) },
+      run: (ports, { params: { id = '' }, page }) => lookUpKeys(ports, noun, id, page),
+      view: keyView,
+      position: ({ kid }) => kid,
+    }),
+    show({
+      ...{ path: `${path}/:kid`, summary: 'Shows a key.' },
+      run: (ports, { id = '', kid = '' }) => lookUpKey(ports, noun, id, kid),
+      show: shown,
+    }),
+    change({
+      ...{ method: 'DELETE', path: `${path}/:kid`, summary: 'Retires a key, for ever.', status: 200, body: ReasonOnly },
+      run: (ports, call: Parameters<typeof retireKey>[1], { params: { id = '', kid = '' }, body: { reason } }) =>
+        retireKey(ports, call, { noun, id, kid, reason }),
+      show: shown,
+    }),
+  ]
+}

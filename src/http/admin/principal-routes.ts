@@ -1,0 +1,40 @@
+import { z } from 'zod'
+import { Id, Name } from './members.ts'
+import { IMMUTABLE, registeredRoutes, stateView, withoutNulls } from './registered-routes.ts'
+import type { Route } from './route.ts'
+
+const PrincipalDocument = z.strictObject({
+  /** Absent: its id. */
+  name: Name.optional(),
+  email: z.email('must be an address').max(320).optional(),
+})
+const PrincipalRegistration = PrincipalDocument.extend({
+  id: Id,
+  /** Absent: the kind for which nobody else may answer. */
+  kind: z.enum(['person', 'organization', 'service']).default('person'),
+})
+
+const toMembers = ({ name, email }: z.output<typeof PrincipalDocument>, id: string) => ({
+  name: name ?? id,
+  email: email ?? null,
+})
+
+export const principalRoutes: readonly Route[] = registeredRoutes({
+  noun: 'principal',
+  path: '/principals',
+  title: 'a principal',
+  registration: PrincipalRegistration,
+  toNew: ({ id, kind, ...document }) => ({ entity: { id, kind, ...toMembers(document, id) } }),
+  document: PrincipalDocument,
+  toDocument: ({ name, email }) => withoutNulls({ name, email }),
+  toMembers,
+  fixed: { id: IMMUTABLE, kind: IMMUTABLE },
+  view: (principal) => ({
+    id: principal.id,
+    kind: principal.kind,
+    name: principal.name,
+    email: principal.email ?? undefined,
+    ...stateView(principal),
+  }),
+  verbs: ['suspend', 'resume'],
+})

@@ -1,0 +1,95 @@
+import { z } from 'zod'
+import { changeStatus } from '../../commands/admin/change-status.ts'
+import { checkResourceIdentifier, foldIdentifier } from '../../commands/admin/resource-identifier.ts'
+import { entityTag } from './entity-tag.ts'
+import { keyRoutes } from './key-routes.ts'
+import { ActionTypeName, Id, Keys, keyView, Name, ReasonOnly } from './members.ts'
+import { IMMUTABLE, type RegisteredKind, registeredRoutes, stateView, withoutNulls } from './registered-routes.ts'
+import { change, type Route } from './route.ts'
+
+const ResourceDocument = z.strictObject({
+  /** Absent: its id. */
+  name: Name.optional(),
+  /** Absent: not narrowed. */
+  action_types: z
+    .array(ActionTypeName)
+    .max(200)
+    .refine((types) => new Set(types).size === types.length, 'must not name a type twice')
+    .optional(),
+  /** Absent: the server's default. Unit: seconds. */
+  token_lifetime_seconds: z.int().min(1).max(300).optional(),
+  /** The single use that `consume` means is not offered by this version. */
+  enforcement: z.literal('offline', 'only "offline" is supported').default('offline'),
+  /** `digest`: digestible members travel as digests. */
+  token_content: z.enum(['full', 'digest']).default('full'),
+})
+type ResourceDocument = z.output<typeof ResourceDocument>
+
+/** What the identifier may be depends on who the issuer is. */
+const registrationFor = (issuer: string) =>
+  ResourceDocument.extend({
+    id: Id,
+    identifier: z.string().superRefine((identifier, context) => {
+      const refusal = checkResourceIdentifier(identifier, issuer)
+      if (refusal !== undefined) context.addIssue({ code: 'custom', message: refusal.detail })
+    }),
+    keys: Keys,
+  })
+
+const toMembers = (document: ResourceDocument, id: string) => ({
+  name: document.name ?? id,
+  actionTypes: document.action_types ?? ('all' as const),
+  tokenLifetimeSeconds: document.token_lifetime_seconds ?? null,
+  tokenContent: document.token_content,
+})
+
+const kindFor = (
+  issuer: string,
+): RegisteredKind<'resource', ResourceDocument, z.output<ReturnType<typeof registrationFor>>> => ({
+  noun: 'resource',
+  path: '/resources',
+  title: 'a resource',
+  registration: registrationFor(issuer),
+  toNew: ({ id, identifier, keys, ...document }) => ({
+    entity: { id, identifier, identifierFolded: foldIdentifier(identifier), ...toMembers(document, id) },
+    keys,
+  }),
+  document: ResourceDocument,
+  toDocument: ({ name, actionTypes, tokenLifetimeSeconds, tokenContent }) =>
+    withoutNulls({
+      name,
+      action_types: actionTypes === 'all' ? null : actionTypes,
+      token_lifetime_seconds: tokenLifetimeSeconds,
+      token_content: tokenContent,
+    }),
+  toMembers,
+  fixed: { id: IMMUTABLE, identifier: IMMUTABLE, keys: 'is changed at /keys' },
+  view: (resource) => ({
+    id: resource.id,
+    identifier: resource.identifier,
+    name: resource.name,
+    action_types: resource.actionTypes === 'all' ? undefined : resource.actionTypes,
+    token_lifetime_seconds: resource.tokenLifetimeSeconds ?? undefined,
+    enforcement: resource.enforcement,
+    token_content: resource.tokenContent,
+    keys: resource.keys.map(keyView),
+    ...stateView(resource),
+  }),
+  verbs: ['suspend', 'resume'],
+})
+
+export function resourceRoutes(issuer: string): readonly Route[] {
+  const kind = kindFor(issuer)
+  return [
+    ...registeredRoutes(kind),
+    change({
+      ...{ method: 'DELETE', path: '/resources/:id', status: 200, body: ReasonOnly },
+      // The tombstone keeps id and identifier taken: old delegations must never come to mean a new resource.
+      summary: 'Retires a resource, for ever.',
+      run: (ports, call: Parameters<typeof changeStatus<'resource'>>[1], { params: { id = '' }, body: { reason } }) =>
+        changeStatus(ports, call, { noun: 'resource', id, verb: 'retire', reason }),
+      show: (resource) => ({ view: kind.view(resource), etag: entityTag(resource.version) }),
+    }),
+    ...keyRoutes('resource', '/resources'),
+  ]
+}

@@ -1,0 +1,145 @@
+import type { z } from 'zod'
+import type { Page, SignSubjectToken } from '../../admin-ports.ts'
+import type { AdminPorts, ChangeCall } from '../../commands/admin/change-call.ts'
+import type { Administrator } from '../../commands/authorize-administrator.ts'
+import { isRefusal, type Refusal } from '../../core/refusal.ts'
+import { invalidMembers } from './admin-problem.ts'
+import type { Cursors } from './cursor.ts'
+import { onceOnly } from './once-only.ts'
+import { readListQuery } from './query.ts'
+import type { JsonBody } from './read-json.ts'
+
+/** One call of the admin API, authorized and read, before its route has judged it. */
+export interface Exchange {
+  readonly ports: AdminPorts
+  readonly cursors: Cursors
+  readonly signSubjectToken: SignSubjectToken
+  readonly administrator: Administrator
+  readonly requestId: string
+  readonly method: string
+  readonly path: string
+  readonly params: Readonly<Record<string, string>>
+  readonly query: string
+  readonly body: JsonBody
+  readonly ifMatch: readonly string[]
+  readonly idempotencyKey: string | undefined
+}
+
+export interface Answer {
+  readonly status: number
+  /** JSON text. */
+  readonly body: string
+  readonly etag?: string | undefined
+  readonly location?: string | undefined
+  readonly isRepeated?: boolean
+}
+
+/** What a route shows; times as Date, members that are undefined are left out. */
+export interface Shown {
+  readonly view: object
+  readonly etag?: string | undefined
+  readonly location?: string | undefined
+}
+
+/** One row of the API's table; a description of the API is made from the same rows. */
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  /** Below `/admin`; a segment that begins with a colon is a parameter. */
+  readonly path: string
+  readonly summary: string
+  /** What of the body is understood; absent: it has none. */
+  readonly body?: z.ZodType
+  /** Filters of a list; paging comes with every list. */
+  readonly filters?: z.ZodObject
+  readonly status: number
+  readonly serve: (exchange: Exchange) => Promise<Answer | Refusal>
+}
+
+type Params = Readonly<Record<string, string>>
+
+/** A route that shows one thing. */
+export function show<Outcome>(route: {
+  readonly path: string
+  readonly summary: string
+  readonly run: (ports: AdminPorts, params: Params) => Promise<Outcome | Refusal>
+  readonly show: (outcome: Outcome, exchange: Exchange) => Shown
+}): Route {
+  const { path, summary, run } = route
+  return {
+    ...{ method: 'GET', path, summary, status: 200 },
+    serve: async (exchange) => {
+      const outcome = await run(exchange.ports, exchange.params)
+      return isRefusal(outcome) ? outcome : answer(200, route.show(outcome, exchange))
+    },
+  }
+}
+
+/** A route that shows a list, page by page. */
+export function list<Item, Shape extends z.ZodRawShape>(route: {
+  readonly path: string
+  readonly summary: string
+  readonly filters: z.ZodObject<Shape>
+  readonly run: (
+    ports: AdminPorts,
+    request: { readonly params: Params; readonly filter: z.output<z.ZodObject<Shape>>; readonly page: Page },
+  ) => Promise<readonly Item[] | Refusal>
+  readonly view: (item: Item, exchange: Exchange) => object
+  /** What the list is in order of. */
+  readonly position: (item: Item) => string
+}): Route {
+  const { path, summary, filters, run, view, position } = route
+  return {
+    ...{ method: 'GET', path, summary, filters, status: 200 },
+    serve: async (exchange) => {
+      const query = readListQuery(exchange.query, filters)
+      if (isRefusal(query)) return query
+      const name = `${exchange.path}?${query.fingerprint}`
+      const after = query.cursor === undefined ? undefined : exchange.cursors.read(name, query.cursor)
+      if (isRefusal(after)) return after
+      // One more than asked for tells whether there is a next page.
+      const page = { after, limit: query.limit + 1 }
+      const found = await run(exchange.ports, { params: exchange.params, filter: query.filter, page })
+      if (isRefusal(found)) return found
+      const items = found.slice(0, query.limit)
+      const last = found.length > query.limit ? items.at(-1) : undefined
+      const next = last === undefined ? {} : { next_cursor: exchange.cursors.issue(name, position(last)) }
+      return answer(200, { view: { items: items.map((item) => view(item, exchange)), ...next } })
+    },
+  }
+}
+
+/** A route that changes something, in one transaction, and shows what became of it. */
+export function change<Body, Outcome>(route: {
+  readonly method: 'POST' | 'PATCH' | 'DELETE'
+  readonly path: string
+  readonly summary: string
+  readonly status: 200 | 201
+  readonly body: z.ZodType<Body>
+  readonly run: (
+    ports: AdminPorts,
+    call: ChangeCall<Outcome>,
+    request: { readonly params: Params; readonly body: Body; readonly exchange: Exchange },
+  ) => Promise<Outcome | Refusal>
+  readonly show: (outcome: Outcome, exchange: Exchange) => Shown
+}): Route {
+  const { method, path, summary, status, body } = route
+  return {
+    ...{ method, path, summary, status, body },
+    serve: async (exchange) => {
+      const parsed = body.safeParse(exchange.body.object)
+      if (!parsed.success) return invalidMembers(parsed.error)
+      return onceOnly<Outcome>(
+        exchange,
+        (change) => {
+          const { administrator, requestId, params, ports } = exchange
+          return route.run(ports, { administrator, requestId, change }, { params, body: parsed.data, exchange })
+        },
+        (outcome) => answer(status, route.show(outcome, exchange)),
+      )
+    },
+  }
+}
+
+function answer(status: number, { view, etag, location }: Shown): Answer {
+  return { status, body: JSON.stringify(view), etag, location }
+}

@@ -1,0 +1,19 @@
+import { accountRoutes } from './account-routes.ts'
+import { actionTypeRoutes } from './action-type-routes.ts'
+import { administratorRoutes } from './administrator-routes.ts'
+import { agentRoutes } from './agent-routes.ts'
+import { delegationRoutes } from './delegation-routes.ts'
+import { principalRoutes } from './principal-routes.ts'
+import { resourceRoutes } from './resource-routes.ts'
+import type { Route } from './route.ts'
+
+/** The whole admin API, one row a route. */
+export const adminRoutes = (issuer: string): readonly Route[] => [
+  ...agentRoutes,
+  ...principalRoutes,
+  ...resourceRoutes(issuer),
+  ...actionTypeRoutes,
+  ...delegationRoutes,
+  ...administratorRoutes,
+  ...accountRoutes,
+]
