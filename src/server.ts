@@ -1,5 +1,4 @@
 import type { RequestListener } from 'node:http'
-import Router from '@koa/router'
 import { ensureAdministrator } from './adapters/bootstrap/administrator-credential.ts'
 import { ensureBuiltInActionTypes } from './adapters/bootstrap/builtin-action-types.ts'
 import { authenticator } from './adapters/clients/authenticator.ts'
@@ -20,10 +19,14 @@ import { migrate } from './adapters/prisma/migrate.ts'
 import { oidcStore } from './adapters/prisma/oidc-store.ts'
 import { openDatabase } from './adapters/prisma/open-database.ts'
 import { startPruning } from './adapters/prisma/prune.ts'
+import { openRegistry } from './adapters/prisma/registry/open-registry.ts'
 import { revocations } from './adapters/prisma/revocations.ts'
 import { strangerTally } from './adapters/prisma/stranger-tally.ts'
 import { isTokenRevoked, tokenStatus } from './adapters/prisma/token-status.ts'
+import { authorizeAdministrator } from './commands/authorize-administrator.ts'
 import type { Config } from './config.ts'
+import { actionTypesRouter } from './http/action-types.ts'
+import { adminRouter } from './http/admin/router.ts'
 import { createApp } from './http/app.ts'
 import { listen } from './http/listen.ts'
 import { introspectionEndpoint } from './http/oauth/introspection.ts'
@@ -87,6 +90,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     const nonceSecret = config.requireDpopNonce ? await serverSecret(query, encryption, 'nonce') : undefined
     const nonces = nonceSecret && nonceKeeper(nonceSecret)
     const cookieKey = (await serverSecret(query, encryption, 'cookie')).toString('base64url')
+    const cursorSecret = await serverSecret(query, encryption, 'cursor')
     const proofKeys = createKeyObjectCache()
     const catalogue = await openCatalogue(query)
     const keys = await openSigningKeys(query, encryption, clock)
@@ -144,20 +148,35 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       revocations: revocations(database),
       adminTokens: adminTokens({ issuer, keys, proofKeys, nonces, isRevoked: (jti) => isTokenRevoked(query, jti) }),
     }
+    const nextNonce = nonces && (() => nonces.next(clock()))
     const throttle = failureThrottle(rateLimiter(config.failedAuthentications), clock)
     const app = createApp({
       token: tokenEndpoint({
         ports,
         passToProvider: (context, form) => passToProvider(context, form),
         throttle,
-        nextNonce: nonces && (() => nonces.next(clock())),
+        nextNonce,
       }),
       introspection: introspectionEndpoint(ports, throttle),
       revocation: revocationEndpoint(ports, throttle),
       metadata: serverMetadata(issuer, () => catalogue.active().map(({ type }) => type)),
       jwks: jwks(() => keys.published().map(({ kid, publicJwk }) => ({ kid, jwk: publicJwk }))),
-      actionTypes: new Router(),
-      admin: new Router(),
+      actionTypes: actionTypesRouter(catalogue.active),
+      admin: adminRouter({
+        issuer,
+        ports: {
+          ...ports,
+          registry: openRegistry({ database, encryption, onGenerationRaised: () => generation.check().catch(onFault) }),
+          actionType: directory.actionType,
+          maxDelegationSeconds: config.maxDelegationSeconds,
+          administratorsGrantForPersons: config.administratorsGrantForPersons,
+        },
+        authorize: (call, need) => authorizeAdministrator(ports, call, need),
+        signSubjectToken: ports.subjectTokens.sign,
+        cursorSecret,
+        throttle,
+        nextNonce,
+      }),
       isReady: async () => {
         await query('SELECT 1')
         return keys.active() !== undefined
