@@ -24,7 +24,7 @@ export const ActionTypeDefinition = z.strictObject({
   type: z.string().regex(/^[A-Za-z][A-Za-z0-9._:/-]{0,127}$/),
   /** A name a person can read. */
   title: z.string().min(1).max(200).regex(ONE_LINE),
-  /** JSON Schema 2020-12 of the members but `type` and `locations`; its further rules: docs, "Action types". */
+  /** JSON Schema 2020-12 of the members but `type` and `locations`; its further rules: `checkSchemaRules`. */
   schema: z.record(z.string().max(255), z.json()),
   /** Members that may be replaced by their digest: names joined by dots → what is hashed. */
   digestible: z.record(z.string().min(1).max(512), z.enum(['utf8', 'jcs'])).default({}),

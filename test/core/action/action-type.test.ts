@@ -197,7 +197,8 @@ describe('compileActionType', () => {
 
   test('what every object inherits is not a member', () => {
     const type = accepted(withSchema({ ...closed, properties: { toString: text }, required: ['toString'] }))
-    expect(type.validate({})).toMatchObject({ member: 'toString' })
+    expect(type.validate({})).toMatchObject({ member: 'toString', detail: 'the member is missing' })
+    expect(typeOf(Object.fromEntries([['toString', text]])).validate({})).toBeUndefined()
   })
 
   test('the validator changes nothing', () => {
