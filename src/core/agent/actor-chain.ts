@@ -2,7 +2,7 @@
 export interface ActorClaim {
   readonly iss: string
   readonly sub: string
-  /** What kind of actor this is (draft-mora-oauth-entity-profiles). */
+  /** What kind of actor this is (`sub_profile` of the OAuth actor profile draft). */
   readonly sub_profile: 'ai_agent'
   readonly act?: ActorClaim
 }
