@@ -389,7 +389,7 @@ BEGIN
       ) THEN 'delegation_inactive'
       WHEN r."status" IS DISTINCT FROM 'active' THEN 'resource_unknown'
       WHEN t."status" IS DISTINCT FROM 'active' THEN 'action_type_inactive'
-      WHEN r."version" <> e.resource_version OR t."version" <> e.action_type_version THEN 'stale'
+      WHEN r."version" IS DISTINCT FROM e.resource_version OR t."version" IS DISTINCT FROM e.action_type_version THEN 'stale'
       ELSE 'ok'
     END AS outcome
     FROM jsonb_to_recordset(entries) AS e (
@@ -427,7 +427,8 @@ BEGIN
   SELECT array_agg(coalesce(s.storable, false) ORDER BY o.i) INTO storable
   FROM unnest(outcomes) WITH ORDINALITY AS o (outcome, i)
   LEFT JOIN (
-    SELECT f.n, f.client <> '' AND t."count" - count(*) OVER (PARTITION BY f.client, f.code) < refusal_cap AS storable
+    SELECT f.n, f.client <> '' AND t."count" - count(*) OVER (PARTITION BY f.client, f.code)
+      + row_number() OVER (PARTITION BY f.client, f.code ORDER BY f.n) <= refusal_cap AS storable
     FROM refused f JOIN tallied t ON t."client" = f.client AND t."code" = f.code
   ) s ON s.n = o.i - 1;
 
