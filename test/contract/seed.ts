@@ -53,8 +53,8 @@ export const insertActionType = (query: Query, type: string) =>
       type,
       JSON.stringify({
         type: 'object',
-        properties: { type: { const: type }, to: { type: 'string', maxLength: 100 } },
-        required: ['type', 'to'],
+        properties: { to: { type: 'string', maxLength: 100 } },
+        required: ['to'],
         additionalProperties: false,
       }),
     ],

@@ -11,14 +11,16 @@ const PRUNES = [
   `DELETE FROM idempotency_key WHERE created_at < now() - interval '24 hours'`,
 ]
 
+/** Removes once what is past its time. */
+export async function prune(query: Query): Promise<void> {
+  for (const statement of PRUNES) await query(statement)
+}
+
 /** Prunes once a minute; `stop` waits for the statement that runs. */
 export function startPruning(query: Query, onFault: (error: unknown) => void): { readonly stop: () => Promise<void> } {
   let running: Promise<void> | undefined
-  const prune = async () => {
-    for (const statement of PRUNES) await query(statement)
-  }
   const timer = setInterval(() => {
-    running ??= prune()
+    running ??= prune(query)
       .catch(onFault)
       .finally(() => {
         running = undefined

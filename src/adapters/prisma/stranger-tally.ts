@@ -15,25 +15,37 @@ export interface FlushedTally extends StrangerTally {
  * Whoever has not shown who he is can cause a number to grow, and neither a row nor a round trip.
  */
 export function strangerTally(query: Query, onFault: (error: unknown) => void): FlushedTally {
-  let counts = new Map<RefusalCode, number>()
-  const flush = async () => {
-    const pending = counts
-    counts = new Map()
-    for (const [code, count] of pending) {
-      await query(
-        `INSERT INTO refusal_tally (client, hour, code, count) VALUES ('', date_trunc('hour', now()), $1, $2)
-         ON CONFLICT (client, hour, code) DO UPDATE SET count = refusal_tally.count + excluded.count`,
-        [code, count],
-      )
+  const counts = new Map<RefusalCode, number>()
+  const add = (code: RefusalCode, count: number) => void counts.set(code, (counts.get(code) ?? 0) + count)
+  let flushing: Promise<void> = Promise.resolve()
+
+  const write = async () => {
+    for (const [code, count] of [...counts]) {
+      counts.delete(code)
+      try {
+        await query(
+          `INSERT INTO refusal_tally (client, hour, code, count) VALUES ('', date_trunc('hour', now()), $1, $2)
+           ON CONFLICT (client, hour, code) DO UPDATE SET count = refusal_tally.count + excluded.count`,
+          [code, count],
+        )
+      } catch (error) {
+        add(code, count)
+        throw error
+      }
     }
   }
-  const timer = setInterval(() => flush().catch(onFault), FLUSH_MILLISECONDS)
+  // One after the other, so that whoever stops waits for the flush that runs as well.
+  const flush = () => {
+    flushing = flushing.then(write).catch(onFault)
+    return flushing
+  }
+  const timer = setInterval(flush, FLUSH_MILLISECONDS)
   timer.unref()
   return {
-    count: (code) => void counts.set(code, (counts.get(code) ?? 0) + 1),
-    stop: async () => {
+    count: (code) => add(code, 1),
+    stop: () => {
       clearInterval(timer)
-      await flush().catch(onFault)
+      return flush()
     },
   }
 }
