@@ -1,7 +1,7 @@
+import { openLog } from './adapters/log.ts'
 import { DataDirectoryInUse } from './adapters/prisma/data-directory-lock.ts'
 import { MigrationRefused } from './adapters/prisma/migrate.ts'
 import { ConfigError, readConfig } from './config.ts'
-import { startServer } from './server.ts'
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 const complain = (line: string) => process.stderr.write(`writ: ${line}\n`)
@@ -9,7 +9,11 @@ const complain = (line: string) => process.stderr.write(`writ: ${line}\n`)
 /** Reads the configuration, starts the server, and drains it on SIGTERM. */
 async function main(): Promise<void> {
   const config = readConfig(process.env)
-  const server = await startServer(config, { progress: (line) => complain(line) })
+  // Libraries that talk to the console, some while they are loaded, talk to the operators' log instead.
+  const log = openLog(config.logLevel)
+  console.info = console.warn = (line: unknown) => log.debug(String(line))
+  const { startServer } = await import('./server.ts')
+  const server = await startServer(config, { progress: complain })
 
   const stop = async () => {
     complain('draining')

@@ -6,7 +6,7 @@ import { dpopChallenge } from '../../src/wire/www-authenticate.ts'
 describe('errorDescription', () => {
   test.each([
     { text: 'plain text.', safe: 'plain text.' },
-    { text: 'a "quoted" \\ word', safe: 'a ?quoted? ? word' },
+    { text: 'a "quoted" \\ word', safe: "a 'quoted' ? word" },
     { text: 'line\r\nX-Evil: 1', safe: 'line??X-Evil: 1' },
     { text: 'é€😀\u007f\u0000', safe: '??????' },
   ])('$text -> $safe', ({ text, safe }) => expect(errorDescription(text)).toBe(safe))

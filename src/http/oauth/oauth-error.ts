@@ -1,6 +1,6 @@
 import type { Context } from 'koa'
 import type { Refusal, RefusalCode } from '../../core/refusal.ts'
-import { errorDescription } from '../../wire/error-description.ts'
+import { describeRefusal } from '../../wire/error-description.ts'
 
 interface OAuthError {
   readonly status: number
@@ -90,7 +90,7 @@ export function answerOAuthError(
   members: Readonly<Record<string, string>> = {},
 ): void {
   const { status, error } = OAUTH_ERRORS[refusal.code]
-  writeOAuthError(context, status, { error, error_description: errorDescription(refusal.detail), ...members })
+  writeOAuthError(context, status, { error, error_description: describeRefusal(refusal), ...members })
 }
 
 /** Answers that a store or the signer is away: nothing was issued. */

@@ -1,5 +1,5 @@
 import type { EnforcementRefusalCode, ProofRefusalCode, Refusal, TokenRefusalCode } from '../../core/refusal.ts'
-import { errorDescription, memberName } from '../../wire/error-description.ts'
+import { describeRefusal } from '../../wire/error-description.ts'
 import { type DpopError, dpopChallenge } from '../../wire/www-authenticate.ts'
 
 /** Every "no" of a resource server. */
@@ -47,8 +47,7 @@ const RETRY_AFTER_SECONDS = 5
 /** Renders a refusal. `resourceMetadata` is the URL of the RFC 9728 document, where there is one. */
 export function toChallenge(refusal: ResourceRefusal, resourceMetadata: string | undefined): Challenge {
   const { status, error } = ANSWERS[refusal.code]
-  const where = refusal.member === undefined || refusal.member === '' ? '' : `: ${memberName(refusal.member)}`
-  const description = errorDescription(refusal.detail + where)
+  const description = describeRefusal(refusal)
   const cache = { 'cache-control': 'no-store' }
   if (status === 503) {
     const headers = { ...cache, 'retry-after': String(RETRY_AFTER_SECONDS) }
