@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { administrator, exchangeRequest } from '../support/clients.ts'
-import { createPostgresCopy } from '../support/database.ts'
 import { claimsOf, createWorld, type World } from '../support/world.ts'
+import { createBenchDatabase } from './bench-database.ts'
 import { closedLoop, type RawRequest, type Target } from './closed-loop.ts'
 import { type Comparison, interleave, type Sample } from './interleave.ts'
 import { type MeasuredProcess, startMeasured } from './measured-process.ts'
@@ -22,7 +22,7 @@ const SAMPLE_EVERY = 100
  */
 export async function mintHttpPrivateKeyJwt(progress: (line: string) => void): Promise<Comparison> {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'writ-bench-'))
-  const postgres = await createPostgresCopy()
+  const postgres = await createBenchDatabase()
   const unlimited = { perSecond: 1_000_000, burst: 1_000_000 }
   const config = join(dataDirectory, 'config.json')
   const settings = { clientRequests: unlimited, failedAuthentications: unlimited, logLevel: 'warn' }
