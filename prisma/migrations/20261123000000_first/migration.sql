@@ -321,15 +321,16 @@ INSERT INTO "generation" ("id", "value") VALUES (1, 1);
 ALTER TABLE "generation" ADD CONSTRAINT "generation_is_one_row" CHECK ("id" = 1);
 
 -- Every process compares the generation it was built from with this one, and builds anew when it differs.
+-- For each row: a statement that changes none, as every start makes some, must not make every process build anew.
 CREATE FUNCTION writ_raise_generation() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE "generation" SET "value" = "value" + 1 WHERE "id" = 1;
   RETURN NULL;
 END $$;
 CREATE TRIGGER "action_type_raises_generation" AFTER INSERT OR UPDATE OR DELETE ON "action_type"
-  FOR EACH STATEMENT EXECUTE FUNCTION writ_raise_generation();
+  FOR EACH ROW EXECUTE FUNCTION writ_raise_generation();
 CREATE TRIGGER "signing_key_raises_generation" AFTER INSERT OR UPDATE OR DELETE ON "signing_key"
-  FOR EACH STATEMENT EXECUTE FUNCTION writ_raise_generation();
+  FOR EACH ROW EXECUTE FUNCTION writ_raise_generation();
 
 -- The account is append-only: not even a bug of ours rewrites it.
 CREATE FUNCTION writ_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
