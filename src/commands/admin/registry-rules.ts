@@ -35,8 +35,9 @@ export const RULES: { readonly [N in Noun]: Rule<N> } = {
       // Enforcers carry the built-in ones in their code: one that differs would mean two things under one name.
       return refuse('member_invalid', 'a built-in action type cannot be changed; define one of another name', 'type')
     }
-    const { isSingleUse: single_use, ...definition } = after
-    const compiled = compileActionType({ type: id, ...definition, single_use }, (before?.version ?? 0) + 1)
+    const { title, schema, digestible, template, risk, isSingleUse: single_use } = after
+    const definition = { type: id, title, schema, digestible, template, risk, single_use }
+    const compiled = compileActionType(definition, (before?.version ?? 0) + 1)
     return isRefusal(compiled) ? compiled : undefined
   },
 }

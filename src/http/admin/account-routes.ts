@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import type { AuditRecord, RegisteredSigningKey } from '../../admin-ports.ts'
 import { lookUpRecords, lookUpSigningKeys } from '../../commands/admin/look-up.ts'
+import type { AuditRecord, RegisteredSigningKey } from '../../commands/admin/registered.ts'
 import { revokeToken } from '../../commands/admin/revoke-token.ts'
 import { rotateSigningKeys } from '../../commands/admin/rotate-signing-keys.ts'
-import { ActionTypeName, Id, Reason, ReasonOnly, Timestamp } from './members.ts'
+import { ActionTypeName, Id, Reason, ReasonOnly, Timestamp, withoutNulls } from './members.ts'
 import { change, list, type Route, show } from './route.ts'
 
 const RecordFilters = z.strictObject({
@@ -76,9 +76,6 @@ function recordView({ action, ...record }: AuditRecord) {
     request_id: record.requestId,
   })
 }
-
-const withoutNulls = (members: object) =>
-  Object.fromEntries(Object.entries(members).filter(([, value]) => value !== null))
 
 function signingKeysShown(keys: readonly RegisteredSigningKey[]) {
   const items = keys.map(({ kid, alg, jwk, status, createdAt, activatesAt, retiredAt, compromisedAt }) => ({

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { RegisteredActionType } from '../../admin-ports.ts'
+import type { RegisteredActionType } from '../../commands/admin/registered.ts'
 import { ActionTypeDefinition } from '../../core/action/action-type.ts'
 import { ActionTypeName } from './members.ts'
 import { IMMUTABLE, registeredRoutes, stateView } from './registered-routes.ts'

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { keyRoutes } from './key-routes.ts'
-import { Id, Keys, keyView, LongText, Name, ShortText } from './members.ts'
-import { IMMUTABLE, registeredRoutes, stateView, withoutNulls } from './registered-routes.ts'
+import { Id, Keys, keyView, LongText, Name, ShortText, withoutNulls } from './members.ts'
+import { IMMUTABLE, registeredRoutes, stateView } from './registered-routes.ts'
 import type { Route } from './route.ts'
 
 const AgentDocument = z.strictObject({

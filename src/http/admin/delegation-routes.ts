@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import type { RegisteredDelegation } from '../../admin-ports.ts'
 import { grantDelegation } from '../../commands/admin/grant-delegation.ts'
 import { lookUpDelegation, lookUpDelegations } from '../../commands/admin/look-up.ts'
+import type { RegisteredDelegation } from '../../commands/admin/registered.ts'
 import { revokeDelegation } from '../../commands/admin/revoke-delegation.ts'
 import { isDelegationCurrent } from '../../core/delegation/delegation.ts'
 import { Id, ReasonOnly, Timestamp } from './members.ts'

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import type { ClientNoun, RegisteredKey } from '../../admin-ports.ts'
 import { addKey } from '../../commands/admin/add-key.ts'
 import { lookUpKey, lookUpKeys } from '../../commands/admin/look-up.ts'
+import type { ClientNoun, RegisteredKey } from '../../commands/admin/registered.ts'
 import { retireKey } from '../../commands/admin/retire-key.ts'
 import { KeyRegistration, keyView, ReasonOnly } from './members.ts'
 import { change, list, type Route, type Shown, show } from './route.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { NewKey, RegisteredKey } from '../../admin-ports.ts'
+import type { NewKey, RegisteredKey } from '../../commands/admin/registered.ts'
 import { isRefusal } from '../../core/refusal.ts'
 import { jwkThumbprint, parsePublicJwk } from '../../wire/jwk.ts'
 
@@ -57,3 +57,9 @@ export const keyView = (key: RegisteredKey) => ({
   created_at: key.createdAt,
   retired_at: key.retiredAt ?? undefined,
 })
+
+/** The members that are set. */
+export const withoutNulls = <Value>(members: Readonly<Record<string, Value>>): Record<string, NonNullable<Value>> =>
+  Object.fromEntries(
+    Object.entries(members).filter((entry): entry is [string, NonNullable<Value>] => (entry[1] ?? null) !== null),
+  )

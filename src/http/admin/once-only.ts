@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { StoredAnswer } from '../../admin-ports.ts'
 import type { ChangeCall } from '../../commands/admin/change-call.ts'
+import type { StoredAnswer } from '../../commands/admin/registered.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import { headerValues } from '../headers.ts'
 import type { Answer, Exchange } from './route.ts'

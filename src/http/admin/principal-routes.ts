@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { Id, Name } from './members.ts'
-import { IMMUTABLE, registeredRoutes, stateView, withoutNulls } from './registered-routes.ts'
+import { Id, Name, withoutNulls } from './members.ts'
+import { IMMUTABLE, registeredRoutes, stateView } from './registered-routes.ts'
 import type { Route } from './route.ts'
 
 const PrincipalDocument = z.strictObject({

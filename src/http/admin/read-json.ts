@@ -22,18 +22,17 @@ const MEDIA_TYPES = {
 
 /** Reads a body: one JSON object, by the strict scanner. No body at all is an empty object. */
 export async function readJson(request: IncomingMessage, kind: keyof typeof MEDIA_TYPES): Promise<JsonBody | Refusal> {
+  const bytes = await readBody(request, MAX_BODY_BYTES)
+  if (isRefusal(bytes)) return bytes
+  // Whoever sends nothing need not say of what type it is.
+  if (bytes.length === 0) return { object: {}, bytes }
   const types = headerValues(request, 'content-type')
-  const isEmpty =
-    request.headers['transfer-encoding'] === undefined && Number(request.headers['content-length'] ?? 0) === 0
-  if (isEmpty) return { object: {}, bytes: new Uint8Array() }
   if (types.length !== 1 || !MEDIA_TYPES[kind].test(types[0] ?? '')) {
     return refuse('media_type_unsupported', 'the body must be application/json')
   }
   if (request.headers['content-encoding'] !== undefined) {
     return refuse('media_type_unsupported', 'the body must not be compressed')
   }
-  const bytes = await readBody(request, MAX_BODY_BYTES)
-  if (isRefusal(bytes)) return bytes
   const value = parseJson(bytes, { maxBytes: MAX_BODY_BYTES })
   if (isRefusal(value)) return value
   return isJsonObject(value) ? { object: value, bytes } : refuse('member_invalid', 'the body must be a JSON object')

@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import type { Entities, Members, NewEntity, NewKey, Noun } from '../../admin-ports.ts'
 import { amend } from '../../commands/admin/amend.ts'
 import { changeStatus, type StatusVerb } from '../../commands/admin/change-status.ts'
 import { lookUp, lookUpAll } from '../../commands/admin/look-up.ts'
 import { register } from '../../commands/admin/register.ts'
+import type { Entities, Members, NewEntity, NewKey, Noun } from '../../commands/admin/registered.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import { invalidMembers } from './admin-problem.ts'
@@ -108,7 +108,3 @@ export const stateView = (entity: Pick<Entities[Noun], 'status' | 'reason' | 'cr
   created_at: entity.createdAt,
   updated_at: entity.updatedAt,
 })
-
-/** A document without the members that are not set. */
-export const withoutNulls = (members: Readonly<Record<string, JsonObject[string]>>): JsonObject =>
-  Object.fromEntries(Object.entries(members).filter(([, value]) => value !== null))

@@ -3,8 +3,8 @@ import { changeStatus } from '../../commands/admin/change-status.ts'
 import { checkResourceIdentifier, foldIdentifier } from '../../commands/admin/resource-identifier.ts'
 import { entityTag } from './entity-tag.ts'
 import { keyRoutes } from './key-routes.ts'
-import { ActionTypeName, Id, Keys, keyView, Name, ReasonOnly } from './members.ts'
-import { IMMUTABLE, type RegisteredKind, registeredRoutes, stateView, withoutNulls } from './registered-routes.ts'
+import { ActionTypeName, Id, Keys, keyView, Name, ReasonOnly, withoutNulls } from './members.ts'
+import { IMMUTABLE, type RegisteredKind, registeredRoutes, stateView } from './registered-routes.ts'
 import { change, type Route } from './route.ts'
 
 const ResourceDocument = z.strictObject({

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
-import type { Page, SignSubjectToken } from '../../admin-ports.ts'
 import type { AdminPorts, ChangeCall } from '../../commands/admin/change-call.ts'
+import type { Page, SignSubjectToken } from '../../commands/admin/registered.ts'
 import type { Administrator } from '../../commands/authorize-administrator.ts'
 import { isRefusal, type Refusal } from '../../core/refusal.ts'
 import { invalidMembers } from './admin-problem.ts'

@@ -1,7 +1,7 @@
 import Router from '@koa/router'
 import type { Context } from 'koa'
-import type { SignSubjectToken } from '../../admin-ports.ts'
 import type { AdminPorts } from '../../commands/admin/change-call.ts'
+import type { SignSubjectToken } from '../../commands/admin/registered.ts'
 import type { AdminCall, Administrator, AdminNeed } from '../../commands/authorize-administrator.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import { headerValues } from '../headers.ts'

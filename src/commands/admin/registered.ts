@@ -1,0 +1,17 @@
+/** What the doors show and hand in: the nouns of the registry, as the commands take and return them. */
+export type {
+  AuditRecord,
+  ClientNoun,
+  Entities,
+  Members,
+  NewEntity,
+  NewKey,
+  Noun,
+  Page,
+  RegisteredActionType,
+  RegisteredDelegation,
+  RegisteredKey,
+  RegisteredSigningKey,
+  SignSubjectToken,
+  StoredAnswer,
+} from '../../admin-ports.ts'
