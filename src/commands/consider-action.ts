@@ -109,10 +109,9 @@ export async function considerAction(
   // Steps 3 and 4: the action fits one bound of the delegation wholly, or it is forbidden.
   const decision = decide(action, boundsOf(delegation, action), resource.identifier)
   if (decision.effect !== 'permit') {
-    const member = decision.near?.member
-    const detail =
-      member === undefined ? 'the delegation does not allow this action' : `${member} is outside the bounds`
-    return no(refuse('action_not_permitted', detail, member))
+    // No bound of this type: then the type is what does not fit.
+    const member = decision.near?.member ?? 'type'
+    return no(refuse('action_not_permitted', 'the action is outside the bounds', member))
   }
 
   const iat = Math.floor(now.getTime() / 1_000)

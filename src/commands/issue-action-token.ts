@@ -122,13 +122,17 @@ async function refuseOnRecord(
     ...about,
     id: attemptId,
     refusal: refusal.code,
-    detail: refusal.detail,
+    detail: recordedDetail(refusal),
   }
   const committed = await ports.issuance.commit({ attemptId, marks, decision: 'refused', record })
   if (committed.outcome === 'stale') throw new Error('a refusal is decided on nothing that could be stale')
   const said = committed.outcome === 'refused' ? refuse(committed.code, commitDetail(committed.code)) : refusal
   return refusedByCommit(said, record, committed.isStored)
 }
+
+/** The account names the member too, cut: an agent chooses the names of members. Unit of the limit: UTF-16 units. */
+const recordedDetail = ({ detail, member }: Refusal) =>
+  member === undefined ? detail : `${detail}: ${member.slice(0, 200)}`
 
 function refusedByCommit(refusal: Refusal, record: RecordEntry, isStored: boolean): IssueOutcome {
   return { kind: 'refused', refusal, isClientKnown: true, ...(isStored && { decisionId: record.id }) }
