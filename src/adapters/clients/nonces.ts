@@ -13,7 +13,7 @@ export interface NonceKeeper {
 
 /**
  * DECISION: the construction is the one that oidc-provider uses (HKDF-SHA-256 over 60-second steps), so that one nonce
- * serves our doors and the grants it serves; test/http/dpop-nonce.test.ts fails if theirs changes.
+ * serves our doors and the grants it serves; test/http/oauth/dpop-nonce.test.ts fails if theirs changes.
  */
 export function nonceKeeper(secret: Buffer): NonceKeeper {
   const nonceOf = (step: number) => {

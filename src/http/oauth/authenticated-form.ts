@@ -2,7 +2,7 @@ import type { Context } from 'koa'
 import { type AuthenticatePorts, authenticateClient } from '../../commands/authenticate-client.ts'
 import type { Client } from '../../core/agent/client.ts'
 import { isRefusal, type Refusal } from '../../core/refusal.ts'
-import { clientEvidence } from './client-evidence.ts'
+import { clientEvidence, refuseOtherAuthentication } from './client-evidence.ts'
 import { answerOAuthError } from './oauth-error.ts'
 import { readForm } from './read-form.ts'
 import type { FailureThrottle } from './throttle.ts'
@@ -27,7 +27,9 @@ export async function authenticatedForm(
 ): Promise<{ readonly form: ReadonlyMap<string, string>; readonly client: Client } | undefined> {
   const throttled = throttle.refusal(context)
   const form = throttled ?? (await readForm(context.req))
-  const refused = isRefusal(form) ? form : refuseParameters(form, context)
+  const refused = isRefusal(form)
+    ? form
+    : (refuseOtherAuthentication(context.req, form) ?? refuseParameters(form, context))
   if (isRefusal(form) || refused !== undefined) {
     answerOAuthError(context, refused as Refusal)
     return undefined

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { ClientEvidence } from '../../commands/authenticate-client.ts'
+import { type Refusal, refuse } from '../../core/refusal.ts'
 import { headerValues } from '../headers.ts'
 
 /** Members of a form, or of a JSON body with the same names. */
@@ -23,4 +24,14 @@ export function clientEvidence(request: IncomingMessage, parameters: Parameters,
     proofs: headerValues(request, 'dpop'),
     target: { method: request.method ?? '', url },
   }
+}
+
+/** One way to authenticate, in one place: a second one beside the assertion is refused (RFC 6749 §2.3). */
+export function refuseOtherAuthentication(
+  request: IncomingMessage,
+  form: ReadonlyMap<string, string>,
+): Refusal | undefined {
+  return headerValues(request, 'authorization').length > 0 || form.has('client_secret')
+    ? refuse('request_malformed', 'clients authenticate by "private_key_jwt" only')
+    : undefined
 }

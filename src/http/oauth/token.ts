@@ -3,6 +3,7 @@ import type { AuthenticatePorts } from '../../commands/authenticate-client.ts'
 import type { IssuePorts } from '../../commands/issue-action-token.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import { grantClientCredentials, type PassToProvider } from './client-credentials.ts'
+import { refuseOtherAuthentication } from './client-evidence.ts'
 import { answerOAuthError } from './oauth-error.ts'
 import { readForm } from './read-form.ts'
 import type { FailureThrottle } from './throttle.ts'
@@ -47,10 +48,8 @@ export function tokenEndpoint({ ports, passToProvider, throttle, nextNonce }: To
     if (throttled !== undefined) return answerOAuthError(context, throttled)
     const form = await readForm(context.req)
     if (isRefusal(form)) return answerOAuthError(context, form)
-    // One way to authenticate, in one place (RFC 6749 §2.3).
-    if (context.get('authorization') !== '' || form.has('client_secret')) {
-      return answerOAuthError(context, refuse('request_malformed', 'clients authenticate by "private_key_jwt" only'))
-    }
+    const otherwise = refuseOtherAuthentication(context.req, form)
+    if (otherwise !== undefined) return answerOAuthError(context, otherwise)
     const refused = await answer(context, form)
     if (refused?.isClientKnown === false) throttle.failed(context)
   }
