@@ -1,3 +1,4 @@
+import type { ActionType } from '../core/action/action-type.ts'
 import type { Action } from '../core/action/parse-action.ts'
 import { digestMembers, parseAction } from '../core/action/parse-action.ts'
 import { type Resource, takesActionType } from '../core/action/resource.ts'
@@ -5,7 +6,7 @@ import { actorClaim } from '../core/agent/actor-chain.ts'
 import { isKeyCurrent } from '../core/agent/client.ts'
 import { type Bound, parseBound } from '../core/delegation/bound.ts'
 import { type Delegation, isDelegationCurrent } from '../core/delegation/delegation.ts'
-import { type JsonObject, type JsonValue, parseJson } from '../core/json.ts'
+import { isJsonArray, isJsonObject, type JsonValue, ownMember, parseJson } from '../core/json.ts'
 import { decide } from '../core/policy/decide.ts'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.ts'
 import { type ActionTokenClaims, actionTokenExpiry } from '../core/token/action-token.ts'
@@ -94,7 +95,7 @@ export async function considerAction(
   // Step 2: what exactly do they want to do? Unknown types and members are refused (RFC 9396 §5).
   const element = soleElement(request.authorizationDetails)
   if (isRefusal(element)) return no(element)
-  const type = typeof element === 'object' && element !== null && 'type' in element ? element.type : undefined
+  const type = isJsonObject(element) ? ownMember(element, 'type') : undefined
   const known = typeof type === 'string' ? await ports.directory.actionType(type, freshness) : undefined
   if (known === undefined) return no(refuse('action_type_unknown', 'unknown action "type"', 'type'))
   about = { ...about, actionType: known.actionType.type, actionTypeVersion: known.actionType.version }
@@ -157,9 +158,7 @@ const isNamedBy = (delegation: Delegation, subject: SubjectToken) =>
 function isNamedPlace(delegation: Delegation, { identifier }: Resource): boolean {
   if (delegation.resource !== undefined) return delegation.resource === identifier
   return delegation.authorizationDetails.some(
-    (bound) =>
-      Array.isArray((bound as JsonObject).locations) &&
-      ((bound as JsonObject).locations as JsonValue[]).includes(identifier),
+    (bound) => isJsonObject(bound) && isJsonArray(bound.locations) && bound.locations.includes(identifier),
   )
 }
 
@@ -167,17 +166,32 @@ function isNamedPlace(delegation: Delegation, { identifier }: Resource): boolean
 function soleElement(authorizationDetails: string): JsonValue | Refusal {
   const parsed = parseJson(authorizationDetails)
   if (isRefusal(parsed)) return refuse('json_malformed', `"authorization_details": ${parsed.detail}`)
-  const [element, ...more] = Array.isArray(parsed) ? (parsed as readonly JsonValue[]) : []
+  const [element, ...more] = isJsonArray(parsed) ? parsed : []
   return element === undefined || more.length > 0
     ? refuse('action_malformed', '"authorization_details" must be an array of exactly one element')
     : element
 }
 
-/** The bounds this action could fit: of its type, and valid under the type as it is now. */
-function boundsOf(delegation: Delegation, action: Action): readonly Bound[] {
-  const place = delegation.resource === undefined ? {} : { resource: delegation.resource }
-  return delegation.authorizationDetails
-    .filter((bound) => (bound as JsonObject).type === action.type.type)
-    .map((bound) => parseBound(bound, action.type, place))
-    .filter((bound): bound is Bound => !isRefusal(bound))
+/**
+ * The bounds this action could fit: of its type, and valid under the type as it is now.
+ *
+ * Parsed once for each delegation and version of the type that are remembered: both are immutable.
+ */
+function boundsOf(delegation: Delegation, { type }: Action): readonly Bound[] {
+  let byType = PARSED_BOUNDS.get(delegation)
+  if (byType === undefined) {
+    byType = new WeakMap()
+    PARSED_BOUNDS.set(delegation, byType)
+  }
+  let bounds = byType.get(type)
+  if (bounds === undefined) {
+    bounds = delegation.authorizationDetails
+      .filter((bound) => isJsonObject(bound) && bound.type === type.type)
+      .map((bound) => parseBound(bound, type, { resource: delegation.resource }))
+      .filter((bound): bound is Bound => !isRefusal(bound))
+    byType.set(type, bounds)
+  }
+  return bounds
 }
+
+const PARSED_BOUNDS = new WeakMap<Delegation, WeakMap<ActionType, readonly Bound[]>>()

@@ -37,7 +37,7 @@ describe('dpopChallenge (RFC 9449 §7.1)', () => {
   test('with everything', () => {
     const resourceMetadata = 'https://rs.example/.well-known/oauth-protected-resource'
     expect(dpopChallenge({ error: 'invalid_token', errorDescription: 'no "token"', resourceMetadata })).toBe(
-      'DPoP error="invalid_token", error_description="no 'token'", ' +
+      `DPoP error="invalid_token", error_description="no 'token'", ` +
         'resource_metadata="https://rs.example/.well-known/oauth-protected-resource", algs="ES256 Ed25519 EdDSA"',
     )
   })
