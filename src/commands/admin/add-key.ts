@@ -44,7 +44,8 @@ export async function addKeys(
   keys: readonly NewKey[],
   now: Date,
 ): Promise<Refusal | undefined> {
-  for (const key of keys) {
+  // In one order, so that two registrations of the same keys never wait for each other in a circle.
+  for (const key of [...keys].sort((a, b) => (a.kid < b.kid ? -1 : 1))) {
     if (key.expiresAt !== null && key.expiresAt <= now) {
       return refuse('member_invalid', 'must be in the future', 'expires_at')
     }

@@ -11,6 +11,7 @@ export type {
   RegisteredActionType,
   RegisteredDelegation,
   RegisteredKey,
+  RegisteredResource,
   RegisteredSigningKey,
   SignSubjectToken,
   StoredAnswer,

@@ -1,7 +1,8 @@
 import { z } from 'zod'
+import type { ChangeCall } from '../../commands/admin/change-call.ts'
 import { lookUpRecords, lookUpSigningKeys } from '../../commands/admin/look-up.ts'
 import type { AuditRecord, RegisteredSigningKey } from '../../commands/admin/registered.ts'
-import { revokeToken } from '../../commands/admin/revoke-token.ts'
+import { type RevokedToken, revokeToken } from '../../commands/admin/revoke-token.ts'
 import { rotateSigningKeys } from '../../commands/admin/rotate-signing-keys.ts'
 import { ActionTypeName, Id, Reason, ReasonOnly, Timestamp, withoutNulls } from './members.ts'
 import { change, list, type Route, show } from './route.ts'
@@ -30,7 +31,7 @@ export const accountRoutes: readonly Route[] = [
   }),
   change({
     ...{ method: 'POST', path: '/tokens/:jti/revoke', summary: 'Withdraws a token.', status: 200, body: ReasonOnly },
-    run: (ports, call: Parameters<typeof revokeToken>[1], { params: { jti = '' }, body: { reason } }) =>
+    run: (ports, call: ChangeCall<RevokedToken>, { params: { jti = '' }, body: { reason } }) =>
       revokeToken(ports, call, jti, reason),
     show: ({ jti, expiresAt }) => ({ view: { jti, status: 'revoked', expires_at: expiresAt } }),
   }),
@@ -42,7 +43,7 @@ export const accountRoutes: readonly Route[] = [
   change({
     ...{ method: 'POST', path: '/signing-keys/rotate', status: 200, body: Rotation },
     summary: 'Publishes a new signing key; with "compromised", withdraws the others at once.',
-    run: (ports, call: Parameters<typeof rotateSigningKeys>[1], { body: { compromised, reason } }) =>
+    run: (ports, call: ChangeCall<readonly RegisteredSigningKey[]>, { body: { compromised, reason } }) =>
       rotateSigningKeys(ports, call, { isCompromised: compromised, reason }),
     show: signingKeysShown,
   }),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { ChangeCall } from '../../commands/admin/change-call.ts'
 import { grantDelegation } from '../../commands/admin/grant-delegation.ts'
 import { lookUpDelegation, lookUpDelegations } from '../../commands/admin/look-up.ts'
 import type { RegisteredDelegation } from '../../commands/admin/registered.ts'
@@ -24,7 +25,7 @@ const DelegationGrant = z.strictObject({
 export const delegationRoutes: readonly Route[] = [
   change({
     ...{ method: 'POST', path: '/delegations', summary: 'Grants a delegation.', status: 201, body: DelegationGrant },
-    run: (ports, call: Parameters<typeof grantDelegation>[1], { body }) =>
+    run: (ports, call: ChangeCall<RegisteredDelegation>, { body }) =>
       grantDelegation(ports, call, {
         principal: body.principal,
         agent: body.agent,
@@ -56,7 +57,7 @@ export const delegationRoutes: readonly Route[] = [
   }),
   change({
     ...{ method: 'DELETE', path: '/delegations/:id', summary: 'Revokes a delegation.', status: 200, body: ReasonOnly },
-    run: (ports, call: Parameters<typeof revokeDelegation>[1], { params: { id = '' }, body: { reason } }) =>
+    run: (ports, call: ChangeCall<RegisteredDelegation>, { params: { id = '' }, body: { reason } }) =>
       revokeDelegation(ports, call, id, reason),
     show: (delegation, exchange) => shown(delegation, exchange),
   }),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { addKey } from '../../commands/admin/add-key.ts'
+import type { ChangeCall } from '../../commands/admin/change-call.ts'
 import { lookUpKey, lookUpKeys } from '../../commands/admin/look-up.ts'
 import type { ClientNoun, RegisteredKey } from '../../commands/admin/registered.ts'
 import { retireKey } from '../../commands/admin/retire-key.ts'
@@ -13,7 +14,7 @@ export function keyRoutes(noun: ClientNoun, owners: `/${string}`): readonly Rout
   return [
     change({
       ...{ method: 'POST', path, summary: 'Registers one more public key.', status: 201, body: KeyRegistration },
-      run: (ports, call: Parameters<typeof addKey>[1], { params: { id = '' }, body }) =>
+      run: (ports, call: ChangeCall<RegisteredKey>, { params: { id = '' }, body }) =>
         addKey(ports, call, { noun, id, key: body }),
       show: (key, exchange) => ({ ...shown(key), location: `${exchange.path}/${key.kid}` }),
     }),
@@ -30,7 +31,7 @@ export function keyRoutes(noun: ClientNoun, owners: `/${string}`): readonly Rout
     }),
     change({
       ...{ method: 'DELETE', path: `${path}/:kid`, summary: 'Retires a key, for ever.', status: 200, body: ReasonOnly },
-      run: (ports, call: Parameters<typeof retireKey>[1], { params: { id = '', kid = '' }, body: { reason } }) =>
+      run: (ports, call: ChangeCall<RegisteredKey>, { params: { id = '', kid = '' }, body: { reason } }) =>
         retireKey(ports, call, { noun, id, kid, reason }),
       show: shown,
     }),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { amend } from '../../commands/admin/amend.ts'
+import type { ChangeCall } from '../../commands/admin/change-call.ts'
 import { changeStatus, type StatusVerb } from '../../commands/admin/change-status.ts'
 import { lookUp, lookUpAll } from '../../commands/admin/look-up.ts'
 import { register } from '../../commands/admin/register.ts'
@@ -43,14 +44,14 @@ export function registeredRoutes<N extends Noun, Document, Registration>(
   return [
     change({
       ...{ method: 'POST', path, summary: `Registers ${title}.`, status: 201, body: kind.registration },
-      run: (ports, call: Parameters<typeof register<N>>[1], { body }) => {
+      run: (ports, call: ChangeCall<Entities[N]>, { body }) => {
         const { entity, keys } = kind.toNew(body)
         return register(ports, call, noun, entity, keys)
       },
       show: (entity) => ({ ...shown(entity), location: `/admin${path}/${encodeURIComponent(entity.id)}` }),
     }),
     list({
-      ...{ path, summary: `Lists them, in order of id, ${title} at a time.`, filters: z.strictObject({}) },
+      ...{ path, summary: 'Lists all of them, in order of id.', filters: z.strictObject({}) },
       run: (ports, { page }) => lookUpAll(ports, noun, page),
       view: kind.view,
       position: ({ id }) => id,
@@ -63,7 +64,7 @@ export function registeredRoutes<N extends Noun, Document, Registration>(
     change({
       ...{ method: 'PATCH', path: item, summary: `Changes members of ${title} by a merge patch.`, status: 200 },
       body: z.record(z.string(), z.json()),
-      run: async (ports, call: Parameters<typeof amend<N>>[1], { params: { id = '' }, exchange }) => {
+      run: async (ports, call: ChangeCall<Entities[N]>, { params: { id = '' }, exchange }) => {
         const isExpected = readIfMatch(exchange.ifMatch)
         if (isRefusal(isExpected)) return isExpected
         const { object } = exchange.body
@@ -77,7 +78,7 @@ export function registeredRoutes<N extends Noun, Document, Registration>(
       change({
         ...{ method: 'POST', path: `${item}/${verb}`, summary: `${SUMMARIES[verb]} ${title}.`, status: 200 },
         body: ReasonOnly,
-        run: (ports, call: Parameters<typeof changeStatus<N>>[1], { params: { id = '' }, body: { reason } }) =>
+        run: (ports, call: ChangeCall<Entities[N]>, { params: { id = '' }, body: { reason } }) =>
           changeStatus(ports, call, { noun, id, verb, reason }),
         show: shown,
       }),
@@ -86,9 +87,9 @@ export function registeredRoutes<N extends Noun, Document, Registration>(
 }
 
 const SUMMARIES: Readonly<Record<StatusVerb, string>> = {
-  suspend: 'Stops, until it is resumed,',
-  resume: 'Lets act again',
-  retire: 'Stops, for ever,',
+  suspend: 'Suspends',
+  resume: 'Resumes',
+  retire: 'Retires, for ever,',
 }
 
 /** The members after a merge patch: the document as it is, patched, judged as a whole (RFC 7396 §2). */

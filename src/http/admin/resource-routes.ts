@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import type { ChangeCall } from '../../commands/admin/change-call.ts'
 import { changeStatus } from '../../commands/admin/change-status.ts'
+import type { RegisteredResource } from '../../commands/admin/registered.ts'
 import { checkResourceIdentifier, foldIdentifier } from '../../commands/admin/resource-identifier.ts'
 import { entityTag } from './entity-tag.ts'
 import { keyRoutes } from './key-routes.ts'
@@ -86,7 +88,7 @@ export function resourceRoutes(issuer: string): readonly Route[] {
       ...{ method: 'DELETE', path: '/resources/:id', status: 200, body: ReasonOnly },
       // The tombstone keeps id and identifier taken: old delegations must never come to mean a new resource.
       summary: 'Retires a resource, for ever.',
-      run: (ports, call: Parameters<typeof changeStatus<'resource'>>[1], { params: { id = '' }, body: { reason } }) =>
+      run: (ports, call: ChangeCall<RegisteredResource>, { params: { id = '' }, body: { reason } }) =>
         changeStatus(ports, call, { noun: 'resource', id, verb: 'retire', reason }),
       show: (resource) => ({ view: kind.view(resource), etag: entityTag(resource.version) }),
     }),

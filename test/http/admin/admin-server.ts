@@ -143,3 +143,17 @@ export function newJwk(): Record<string, string> {
   if (isRefusal(jwk)) throw new Error(jwk.detail)
   return { ...jwk }
 }
+
+/** A custom action type that compiles. */
+export const definition = (type: string) => ({
+  type,
+  title: 'Send a note',
+  schema: {
+    type: 'object',
+    properties: { text: { type: 'string', maxLength: 100 }, to: { type: 'string', maxLength: 50 } },
+    required: ['text'],
+    additionalProperties: false,
+  },
+  template: 'send the note {text}',
+  risk: 'write',
+})
