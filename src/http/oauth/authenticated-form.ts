@@ -7,9 +7,15 @@ import { answerOAuthError } from './oauth-error.ts'
 import { readForm } from './read-form.ts'
 import type { FailureThrottle } from './throttle.ts'
 
-export interface AuthenticatedFormParts {
-  readonly ports: AuthenticatePorts & { readonly issuer: string }
+/** What an endpoint with an authenticated form is made of. */
+export interface AuthenticatedEndpointParts<Ports> {
+  readonly ports: AuthenticatePorts & Ports & { readonly issuer: string }
   readonly throttle: FailureThrottle
+  /** The nonce to offer with every answer; undefined where none is required (RFC 9449 §8). */
+  readonly nextNonce: (() => string) | undefined
+}
+
+export interface AuthenticatedFormParts extends AuthenticatedEndpointParts<unknown> {
   /** Path of the endpoint: what a proof must name, when there is one. */
   readonly path: string
   /** What the parameters alone decide, before anybody is authenticated. */
@@ -23,8 +29,9 @@ export interface AuthenticatedFormParts {
  */
 export async function authenticatedForm(
   context: Context,
-  { ports, throttle, path, refuseParameters }: AuthenticatedFormParts,
+  { ports, throttle, nextNonce, path, refuseParameters }: AuthenticatedFormParts,
 ): Promise<{ readonly form: ReadonlyMap<string, string>; readonly client: Client } | undefined> {
+  if (nextNonce !== undefined) context.set('DPoP-Nonce', nextNonce())
   const throttled = throttle.refusal(context)
   const form = throttled ?? (await readForm(context.req))
   const refused = isRefusal(form)

@@ -1,24 +1,19 @@
 import type { Context, Middleware } from 'koa'
-import type { AuthenticatePorts } from '../../commands/authenticate-client.ts'
 import { type IntrospectPorts, introspectToken } from '../../commands/introspect-token.ts'
 import { type Refusal, refuse } from '../../core/refusal.ts'
-import { authenticatedForm } from './authenticated-form.ts'
-import type { FailureThrottle } from './throttle.ts'
+import { type AuthenticatedEndpointParts, authenticatedForm } from './authenticated-form.ts'
 
 /** Parameters whose time has not come yet: refused, never accepted and ignored. */
 const NOT_BUILT = ['consume', 'consume_id'] as const
 const JWT_RESPONSE = 'application/token-introspection+jwt'
 
 /** `POST /introspect` (RFC 7662): a resource server asks about a token for it. */
-export function introspectionEndpoint(
-  ports: AuthenticatePorts & IntrospectPorts & { readonly issuer: string },
-  throttle: FailureThrottle,
-): Middleware {
+export function introspectionEndpoint(parts: AuthenticatedEndpointParts<IntrospectPorts>): Middleware {
   return async (context) => {
-    const asked = await authenticatedForm(context, { ports, throttle, path: '/introspect', refuseParameters })
+    const asked = await authenticatedForm(context, { ...parts, path: '/introspect', refuseParameters })
     if (asked === undefined) return
     context.set('Cache-Control', 'no-store')
-    context.body = await introspectToken(ports, asked.client, asked.form.get('token') ?? '')
+    context.body = await introspectToken(parts.ports, asked.client, asked.form.get('token') ?? '')
   }
 }
 
