@@ -53,14 +53,19 @@ export async function ensureAdministrator(
   return path
 }
 
+/** A left-over credential file that cannot be used. The message is one line for the operator. */
+export class CredentialUnusable extends Error {
+  override readonly name = 'CredentialUnusable'
+}
+
 /** The public half of the key in the file, which may be an earlier start's. */
 async function readCredentialKey(path: string) {
   const mend = `remove ${path} and start again, or put the right file there`
   const parsed = CredentialFile.safeParse(jsonOf((await readPrivateFile(path)) ?? ''))
-  if (!parsed.success) throw new Error(`${path} is not an administrator's credential; ${mend}`)
+  if (!parsed.success) throw new CredentialUnusable(`${path} is not an administrator's credential; ${mend}`)
   const { kty, crv, x, y } = parsed.data.jwk
   const jwk = parsePublicJwk({ kty, crv, x, y })
-  if (isRefusal(jwk)) throw new Error(`${path}: ${jwk.detail}; ${mend}`)
+  if (isRefusal(jwk)) throw new CredentialUnusable(`${path}: ${jwk.detail}; ${mend}`)
   return jwk
 }
 

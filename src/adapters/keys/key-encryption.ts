@@ -15,13 +15,22 @@ export interface KeyEncryption {
   readonly open: (sealed: Uint8Array, name: string) => Buffer
 }
 
+/** A key-encryption key that is none, or not the one that was used. The message is one line for the operator. */
+export class KeyEncryptionRefused extends Error {
+  override readonly name = 'KeyEncryptionRefused'
+}
+
 /** Takes the key-encryption key from the configuration, or from `<data directory>/kek`, which the first start makes. */
 export async function openKeyEncryption(configured: string | undefined, dataDirectory: string): Promise<KeyEncryption> {
   if (configured !== undefined) return keyEncryption(Buffer.from(configured, 'base64url'))
   const path = join(dataDirectory, 'kek')
   await createPrivateFile(path, `${randomBytes(KEY_BYTES).toString('base64url')}\n`)
   const key = Buffer.from(((await readPrivateFile(path)) ?? '').trim(), 'base64url')
-  if (key.length !== KEY_BYTES) throw new Error(`${path} does not hold a key-encryption key of ${KEY_BYTES} bytes`)
+  if (key.length !== KEY_BYTES) {
+    throw new KeyEncryptionRefused(
+      `${path} does not hold a key-encryption key of ${KEY_BYTES} bytes; put the right file there, or set WRIT_KEY_ENCRYPTION_KEY`,
+    )
+  }
   return keyEncryption(key)
 }
 
@@ -45,8 +54,9 @@ export function keyEncryption(key: Buffer): KeyEncryption {
       try {
         return Buffer.concat([decipher.update(bytes.subarray(tagStart + TAG_BYTES)), decipher.final()])
       } catch {
-        throw new Error(
-          `the sealed value "${name}" cannot be opened: it was sealed with another key-encryption key, or changed`,
+        throw new KeyEncryptionRefused(
+          `the sealed value "${name}" cannot be opened: it was sealed with another key-encryption key ` +
+            '(WRIT_KEY_ENCRYPTION_KEY, or the file kek in the data directory), or changed',
         )
       }
     },

@@ -16,6 +16,11 @@ export interface PostgresOptions {
   readonly onConnectionLost?: ((error: Error) => void) | undefined
 }
 
+/** A database that this server cannot work with. The message is one line for the operator. */
+export class DatabaseRefused extends Error {
+  override readonly name = 'DatabaseRefused'
+}
+
 /** How much longer than the server this side waits for an answer: only a dead peer or network reaches it. Unit: ms. */
 const ANSWER_GRACE_MS = 1_000
 
@@ -152,6 +157,8 @@ async function execScriptOn(client: pg.ClientBase, sql: string): Promise<void> {
 function refuseOtherSchemas(databaseUrl: string): void {
   const schema = URL.canParse(databaseUrl) ? new URL(databaseUrl).searchParams.get('schema') : null
   if (schema !== null && schema !== 'public') {
-    throw new Error(`DATABASE_URL names the schema "${schema}"; use a database of its own, with the schema "public"`)
+    throw new DatabaseRefused(
+      `DATABASE_URL names the schema "${schema}"; use a database of its own, with the schema "public"`,
+    )
   }
 }
