@@ -5,7 +5,12 @@ import { errorDescription } from './error-description.ts'
  * Why a protected resource says no: RFC 6750 §3.1, RFC 9449 §7.1 and §8; the last one for a valid token of something else
  * (draft-zehavi-oauth-rar-metadata-02 §WWW-Authenticate), where `insufficient_scope` would send the client for a scope.
  */
-export type DpopError = 'invalid_token' | 'invalid_dpop_proof' | 'use_dpop_nonce' | 'insufficient_authorization_details'
+export type DpopError =
+  | 'invalid_token'
+  | 'invalid_dpop_proof'
+  | 'use_dpop_nonce'
+  | 'insufficient_scope'
+  | 'insufficient_authorization_details'
 
 /** What a challenge says; without `error` it only asks for credentials (RFC 6750 §3.1). */
 export interface DpopChallenge {

@@ -1,15 +1,14 @@
 import type { Context } from 'koa'
 import type { z } from 'zod'
 import { type Refusal, type RefusalCode, refuse } from '../../core/refusal.ts'
-import { SIGNATURE_ALGORITHMS } from '../../wire/algorithms.ts'
-import { errorDescription, memberName } from '../../wire/error-description.ts'
+import { memberName } from '../../wire/error-description.ts'
 import { type DpopError, dpopChallenge } from '../../wire/www-authenticate.ts'
 import { answerProblem, type MemberProblem } from '../problem.ts'
 
 /** How an answer that says no looks: its status, and the challenge that goes with a 401 or 403 (RFC 9449 §7.1). */
 interface AdminProblem {
   readonly status: number
-  readonly challenge?: DpopError | 'insufficient_scope' | 'none'
+  readonly challenge?: DpopError | 'none'
 }
 
 const SYNTAX: AdminProblem = { status: 400 }
@@ -107,11 +106,7 @@ export function answerRefusal(context: Context, refusal: Refusal): void {
 }
 
 function challengeText(challenge: NonNullable<AdminProblem['challenge']>, detail: string): string {
-  if (challenge === 'none') return dpopChallenge()
-  if (challenge !== 'insufficient_scope') return dpopChallenge({ error: challenge, errorDescription: detail })
-  // Only this API has scopes, so only this API says that one is missing (RFC 6750 §3.1).
-  const algorithms = SIGNATURE_ALGORITHMS.join(' ')
-  return `DPoP error="insufficient_scope", error_description="${errorDescription(detail)}", algs="${algorithms}"`
+  return challenge === 'none' ? dpopChallenge() : dpopChallenge({ error: challenge, errorDescription: detail })
 }
 
 const isInvalidMembers = (refusal: Refusal): refusal is InvalidMembers => 'errors' in refusal

@@ -5,8 +5,8 @@ import { headerValues } from '../headers.ts'
 import { readBody } from '../read-body.ts'
 
 const KiB = 1024
-/** An action type's schema may have 64 kB by itself. */
-const MAX_BODY_BYTES = 128 * KiB
+/** What the scanner takes at every door. */
+const MAX_BODY_BYTES = 64 * KiB
 
 /** A JSON object as it was sent. */
 export interface JsonBody {
