@@ -55,10 +55,15 @@ export interface Unauthenticated {
 }
 
 export interface Authenticator {
-  /** Checks an assertion (RFC 7523) and, where `proof` says so, possession of a registered key (RFC 9449). */
+  /**
+   * Checks an assertion (RFC 7523) and, where `proof` says so, possession of a registered key (RFC 9449).
+   *
+   * `cached` is for callers whose commit checks client and keys again; everyone else asks for `fresh`.
+   */
   readonly authenticate: (
     evidence: ClientEvidence,
     proof: 'required' | 'when_present',
+    freshness: Freshness,
     now: Date,
   ) => Promise<Authentication | Unauthenticated>
 }

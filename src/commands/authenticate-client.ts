@@ -47,8 +47,8 @@ export async function authenticateClient(
   const now = ports.now()
   const attemptId = ports.ids.recordId()
 
-  // Step 1: who is asking?
-  const authenticated = await ports.authenticator.authenticate(evidence, proof, now)
+  // Step 1: who is asking? Read afresh: the commit below uses up the marks and does not look at client or keys again.
+  const authenticated = await ports.authenticator.authenticate(evidence, proof, 'fresh', now)
   const { client, marks, refusal } = authenticated
   if (refusal !== undefined && client === undefined) {
     ports.strangers.count(refusal.code)

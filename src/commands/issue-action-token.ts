@@ -63,7 +63,7 @@ export async function issueActionToken(ports: IssuePorts, request: IssueRequest)
   const attemptId = ports.ids.recordId()
 
   // Step 1: who is asking? Key possession is proved here or nowhere.
-  const authenticated = await ports.authenticator.authenticate(request.evidence, 'required', now)
+  const authenticated = await ports.authenticator.authenticate(request.evidence, 'required', 'cached', now)
   const { client, marks } = authenticated
   if (authenticated.refusal !== undefined) {
     const { refusal } = authenticated

@@ -44,14 +44,14 @@ export function authenticator({ issuer, directory, keys, nonces }: Authenticator
     )
 
   return {
-    authenticate: async (evidence, proofMode, now) => {
+    authenticate: async (evidence, proofMode, wanted, now) => {
       const asserted = readEvidence(evidence)
       if (isRefusal(asserted)) return { refusal: asserted, marks: [] }
       const claims = checkAssertion(asserted, { clientId: asserted.iss, issuer, now })
       if (isRefusal(claims)) return { refusal: claims, marks: [] }
 
       // A key that is not among the cached ones may have been registered a moment ago: a "no" is read afresh.
-      for (const freshness of ['cached', 'fresh'] as const) {
+      for (const freshness of wanted === 'fresh' ? (['fresh'] as const) : (['cached', 'fresh'] as const)) {
         const client = await directory.client(claims.clientId, freshness)
         const active = client?.keys.filter((key) => isKeyCurrent(key, now)) ?? []
         const signer =
