@@ -15,19 +15,19 @@ export function isUniqueViolation(error: unknown): boolean {
 export function isDatabaseUnavailable(error: unknown): boolean {
   return chainOf(error).some(
     ({ code, kind, message }) =>
-      (code !== undefined && (UNAVAILABLE_CODES.has(code) || /^08[0-9A-Z]{3}$/.test(code))) ||
+      (code !== undefined && (UNAVAILABLE_CODES.has(code) || /^(08|53)[0-9A-Z]{3}$/.test(code))) ||
       (kind !== undefined && UNAVAILABLE_KINDS.has(kind)) ||
       (message !== undefined && UNAVAILABLE_MESSAGE.test(message)),
   )
 }
 
-/** SQLSTATE class 08 is matched as a whole; these are the others. */
+/** SQLSTATE classes 08 (connection) and 53 (disk, memory, connections used up) are matched as a whole; these are the others. */
 const UNAVAILABLE_CODES: ReadonlySet<string> = new Set([
   // System calls.
   ...['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'],
   ...['ENOTFOUND', 'EAI_AGAIN'],
-  // Too many connections; shutdown, crash, starting up; statement timeout; idle in transaction; a standby after failover.
-  ...['53300', '57P01', '57P02', '57P03', '57P05', '57014', '25P03', '25006'],
+  // Shutdown, crash, starting up; statement timeout; idle in transaction; a standby after failover.
+  ...['57P01', '57P02', '57P03', '57P05', '57014', '25P03', '25006'],
   // Prisma: not reachable, timed out, operation timed out, closed, pool timeout, transaction not started, too many.
   ...['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028', 'P2037'],
 ])
@@ -40,9 +40,9 @@ const UNAVAILABLE_KINDS: ReadonlySet<string> = new Set([
   'TooManyConnections',
 ])
 
-/** The drivers' errors without a code. */
+/** The drivers' errors without a code, and PostgreSQL's for a database in maintenance, whose code (55000) says less. */
 const UNAVAILABLE_MESSAGE =
-  /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Client was closed|Cannot use a pool after|PGlite is clos)/
+  /^(database ".{0,200}" is not currently accepting connections|Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Client was closed|Cannot use a pool after|PGlite is clos)/
 
 /** Longest chain of causes that is looked at: enough for Prisma around its adapter around the driver. */
 const MAX_LINKS = 12
