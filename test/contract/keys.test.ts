@@ -117,8 +117,11 @@ describe('signing keys', () => {
   test('a compromised key neither signs nor verifies, whatever it signed', async () => {
     const first = await insertSigningKey(query, encryption, at(0), at(0))
     const second = await insertSigningKey(query, encryption, at(10), at(10))
+    const { delegation } = await seed(query)
+    await query('UPDATE delegation SET created_at = $1, expires_at = $2 WHERE id = $3', [at(12), at(1_000), delegation])
     const keys = await open()
     seconds = 20
+    expect(keys.verificationKey(second)).toBeDefined()
     await query('UPDATE signing_key SET compromised_at = $1 WHERE kid = $2', [at(15), second])
     expect(keys.active().kid).toBe(second)
     await keys.refresh()

@@ -16,7 +16,7 @@ import {
 /** Exchanges in flight at any moment. */
 const WORKERS = 16
 /** How long a server lives before it is killed: a random moment in between. Unit: ms. */
-const LIFE_MS = { least: 200, most: 1_500 }
+const LIFE_MS = { least: 200, most: 2_500 }
 /** How long an agent waits after it got no answer. Unit: ms. */
 const PAUSE_MS = 20
 
