@@ -51,6 +51,13 @@ export function openProvider(parts: ProviderParts): PassToProvider {
   })
   // The scheme and the host come from the issuer, through the headers that `behindIssuer` overwrites.
   provider.proxy = true
+  // The library opens its token endpoint to scripts of every origin; ours is closed to them.
+  provider.use(async (context, next) => {
+    await next()
+    for (const name of Object.keys(context.response.headers)) {
+      if (name.startsWith('access-control-')) context.remove(name)
+    }
+  })
   const handle = provider.callback() as (request: IncomingMessage, response: ServerResponse) => Promise<void>
   return async (context, form) => {
     behindIssuer(context, parts.issuer)
@@ -60,13 +67,15 @@ export function openProvider(parts: ProviderParts): PassToProvider {
   }
 }
 
-/** oidc-provider builds URLs from `Host`; what a caller says there must not matter. */
+/** oidc-provider builds URLs from `Host` and judges by `Origin`; what a caller says there must not matter. */
 function behindIssuer({ req }: Context, issuer: string): void {
   const { host, protocol } = new URL(issuer)
   req.headers.host = host
   req.headers['x-forwarded-host'] = host
   req.headers['x-forwarded-proto'] = protocol.slice(0, -1)
   delete req.headers['x-forwarded-for']
+  // It refuses what names an origin; we refuse nothing for that, and let no origin read the answer.
+  delete req.headers.origin
 }
 
 function configuration(parts: ProviderParts): Configuration {

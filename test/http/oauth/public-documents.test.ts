@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { send } from '../../support/clients.ts'
+import { clientToken, send } from '../../support/clients.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
 import { createWorld, type World } from '../../support/world.ts'
 import { administer } from './answers.ts'
@@ -132,6 +132,21 @@ describe('scripts of other origins', () => {
     })
     expect(Object.keys(headers).filter((name) => name.startsWith('access-control-'))).toEqual([])
   })
+})
+
+test('nor may they read what either grant answers, a token or a refusal', async () => {
+  const headers = [ORIGIN]
+  const answers = [
+    await clientToken(server.issuer, world.agent, { headers }),
+    await clientToken(server.issuer, world.agent),
+    await clientToken(server.issuer, world.agent, { proofs: [], headers }),
+    await world.exchange({ headers }),
+    await world.exchange({ proofs: [], headers }),
+  ]
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 400, 200, 400])
+  for (const answer of answers) {
+    expect(Object.keys(answer.headers).filter((name) => name.startsWith('access-control-'))).toEqual([])
+  }
 })
 
 /** The types that metadata names, as soon as they are as wanted, or as they are after a second. */
