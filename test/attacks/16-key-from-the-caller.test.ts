@@ -120,6 +120,13 @@ describe('a client assertion', () => {
     }
   })
 
+  test('by the right key under the kid of another is refused', async () => {
+    for (const kid of [mallory.key.jkt, server.admin.key.jkt, 'constructor', '']) {
+      const client_assertion = forged({ alg: 'ES256', kid }, claims(), by(world.agent.key.privateKey))
+      expectRefused(await world.exchange({ form: { client_assertion } }), 401, 'invalid_client')
+    }
+  })
+
   test('made by hand in the right way is taken: the forgeries fail for what is forged', async () => {
     const client_assertion = forged(
       { alg: 'ES256', kid: world.agent.key.jkt },
