@@ -162,6 +162,38 @@ export interface KeyStore extends KeyReader {
   readonly retire: (kid: string, now: Date) => Promise<void>
 }
 
+/** A one-time code, but for the code. */
+export interface RegisteredEnrolment {
+  readonly id: string
+  readonly agentId: string
+  /** The only key that it fits; null: any new one. */
+  readonly jkt: string | null
+  readonly createdBy: string
+  readonly createdAt: Date
+  readonly expiresAt: Date
+  readonly usedAt: Date | null
+  /** The key that was bound. */
+  readonly kid: string | null
+  readonly withdrawnAt: Date | null
+}
+
+export type NewEnrolment = Omit<RegisteredEnrolment, 'usedAt' | 'kid' | 'withdrawnAt'> & {
+  /** SHA-256 of the code, base64url. */
+  readonly codeHash: string
+}
+
+export interface EnrolmentReader {
+  readonly find: (agentId: string, id: string) => Promise<RegisteredEnrolment | undefined>
+  /** Newest first. */
+  readonly page: (agentId: string, page: Page) => Promise<readonly RegisteredEnrolment[]>
+}
+
+export interface EnrolmentStore extends EnrolmentReader {
+  readonly add: (enrolment: NewEnrolment) => Promise<void>
+  /** Withdraws what is open, one or all, and tells which. */
+  readonly withdraw: (agentId: string, id: string | undefined, now: Date) => Promise<readonly string[]>
+}
+
 export interface RegisteredDelegation extends Delegation {
   readonly grantedBy: string
   readonly purpose: string | null
@@ -171,6 +203,8 @@ export interface RegisteredDelegation extends Delegation {
 }
 
 export interface DelegationFilter {
+  /** Only those that are active and have not expired at this time. */
+  readonly openAt?: Date | undefined
   readonly agent?: string | undefined
   readonly principal?: string | undefined
 }
@@ -288,6 +322,7 @@ export interface SigningKeyStore extends SigningKeyReader {
 export interface RegistryReader {
   readonly entities: { readonly [N in Noun]: EntityReader<N> }
   readonly keys: KeyReader
+  readonly enrolments: EnrolmentReader
   readonly delegations: DelegationReader
   readonly records: RecordReader
   readonly signingKeys: SigningKeyReader
@@ -303,6 +338,7 @@ export interface RegistryWriter {
   /** Those of the names that are no action type. */
   readonly unknownActionTypes: (types: readonly string[]) => Promise<readonly string[]>
   readonly keys: KeyStore
+  readonly enrolments: EnrolmentStore
   readonly delegations: DelegationStore
   readonly records: RecordReader & { readonly add: (record: AdminRecord) => Promise<void> }
   readonly signingKeys: SigningKeyStore

@@ -1,6 +1,6 @@
 import type { ActionType } from './core/action/action-type.ts'
 import type { Resource } from './core/action/resource.ts'
-import type { Client } from './core/agent/client.ts'
+import type { Client, PublicJwk } from './core/agent/client.ts'
 import type { Delegation } from './core/delegation/delegation.ts'
 import type { JsonObject, JsonValue } from './core/json.ts'
 import type { Refusal, RefusalCode } from './core/refusal.ts'
@@ -225,19 +225,55 @@ export interface Revocations {
   readonly revokeDelegation: (delegationId: string, entry: RevocationEntry) => Promise<void>
 }
 
-/** An administrator's token, verified; whether its client may still use it is asked of the database. */
-export interface AdminTokenFacts {
+/** Proofs of a request, and what they must name. */
+export interface ProofCall {
+  /** Every `DPoP` header of the request. */
+  readonly proofs: readonly string[]
+  readonly method: string
+  /** Absolute URL, built from the issuer. */
+  readonly url: string
+}
+
+/** A key whose possession was proved. */
+export interface ProvedKey {
+  readonly jwk: PublicJwk
+  /** RFC 7638 thumbprint. */
+  readonly kid: string
+  readonly mark: ReplayMark
+}
+
+export interface NewKeyProofs {
+  /** Checks a proof by a key that nobody knows yet. */
+  readonly check: (call: ProofCall, now: Date) => ProvedKey | Refusal
+}
+
+export interface Enrolments {
+  /** Uses up a code and binds the key, in one transaction with the record: of two that come with one code, one wins. */
+  readonly redeem: (
+    redemption: ProvedKey & {
+      readonly code: string
+      readonly label: string | undefined
+      readonly recordId: string
+      readonly requestId: string
+    },
+  ) => Promise<{ readonly agentId: string; readonly kid: string } | Refusal>
+}
+
+/** What a token of a client for this server itself says; whether the client may still use it is asked of the database. */
+export interface ClientTokenFacts {
   readonly clientId: string
   readonly jti: string
   readonly jkt: string
+  /** Empty for agents. */
   readonly scope: readonly string[]
 }
 
-export interface AdminTokens {
-  /** Verifies the token and the proof that comes with it (RFC 9449 §7.1). */
+export interface ClientTokens {
+  /** Verifies a token of one use and the proof that comes with it (RFC 9449 §7.1). */
   readonly verify: (
-    call: { readonly token: string; readonly proofs: readonly string[]; readonly method: string; readonly url: string },
+    use: 'agent' | 'admin',
+    call: ProofCall & { readonly token: string },
     now: Date,
-  ) => { readonly facts: AdminTokenFacts; readonly marks: readonly ReplayMark[] } | Refusal
+  ) => { readonly facts: ClientTokenFacts; readonly marks: readonly ReplayMark[] } | Refusal
   readonly isRevoked: (jti: string) => Promise<boolean>
 }

@@ -4,7 +4,7 @@ import { ensureBuiltInActionTypes } from './adapters/bootstrap/builtin-action-ty
 import { authenticator } from './adapters/clients/authenticator.ts'
 import { nonceKeeper } from './adapters/clients/nonces.ts'
 import { systemClock, systemIds } from './adapters/clock.ts'
-import { actionTokens, adminTokens, revocableTokens } from './adapters/keys/access-tokens.ts'
+import { actionTokens, clientTokens, newKeyProofs, revocableTokens } from './adapters/keys/access-tokens.ts'
 import { openKeyEncryption } from './adapters/keys/key-encryption.ts'
 import { serverSecret } from './adapters/keys/server-secrets.ts'
 import { ensureSigningKey, openSigningKeys } from './adapters/keys/signing-keys.ts'
@@ -13,6 +13,7 @@ import { openLog } from './adapters/log.ts'
 import { openCatalogue } from './adapters/prisma/catalogue.ts'
 import { isDatabaseUnavailable } from './adapters/prisma/database-errors.ts'
 import { directory as openDirectory } from './adapters/prisma/directory.ts'
+import { enrolments } from './adapters/prisma/enrolments.ts'
 import { watchGeneration } from './adapters/prisma/generation.ts'
 import { groupCommit } from './adapters/prisma/group-commit.ts'
 import { migrate } from './adapters/prisma/migrate.ts'
@@ -28,10 +29,13 @@ import type { Config } from './config.ts'
 import { actionTypesRouter } from './http/action-types.ts'
 import { adminRouter } from './http/admin/router.ts'
 import { createApp } from './http/app.ts'
+import { cursors } from './http/cursor.ts'
 import { listen } from './http/listen.ts'
+import { enrolmentEndpoint } from './http/oauth/enrolment.ts'
 import { introspectionEndpoint } from './http/oauth/introspection.ts'
 import { jwks } from './http/oauth/jwks.ts'
 import { serverMetadata } from './http/oauth/metadata.ts'
+import { ownDelegationsEndpoint } from './http/oauth/own-delegations.ts'
 import { openProvider } from './http/oauth/provider.ts'
 import { revocationEndpoint } from './http/oauth/revocation.ts'
 import { failureThrottle } from './http/oauth/throttle.ts'
@@ -146,7 +150,10 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       tokenStatus: tokenStatus(query),
       revocableTokens: revocableTokens(issuer, keys),
       revocations: revocations(database),
-      adminTokens: adminTokens({ issuer, keys, proofKeys, nonces, isRevoked: (jti) => isTokenRevoked(query, jti) }),
+      registry: openRegistry({ database, encryption, onGenerationRaised: () => generation.check().catch(onFault) }),
+      newKeyProofs: newKeyProofs(proofKeys, nonces),
+      enrolments: enrolments(database),
+      clientTokens: clientTokens({ issuer, keys, proofKeys, nonces, isRevoked: (jti) => isTokenRevoked(query, jti) }),
     }
     const nextNonce = nonces && (() => nonces.next(clock()))
     const throttle = failureThrottle(rateLimiter(config.failedAuthentications), clock)
@@ -159,6 +166,13 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       }),
       introspection: introspectionEndpoint({ ports, throttle, nextNonce }),
       revocation: revocationEndpoint({ ports, throttle, nextNonce }),
+      enrolment: enrolmentEndpoint({ ports, throttle, nextNonce }),
+      ownDelegations: ownDelegationsEndpoint({
+        ports,
+        signSubjectToken: ports.subjectTokens.sign,
+        cursors: cursors(cursorSecret),
+        nextNonce,
+      }),
       metadata: serverMetadata(issuer, () => catalogue.active().map(({ type }) => type)),
       jwks: jwks(() => keys.published().map(({ kid, publicJwk }) => ({ kid, jwk: publicJwk }))),
       actionTypes: actionTypesRouter(catalogue.active),
@@ -166,7 +180,6 @@ export async function startServer(config: Config, options: StartOptions = {}): P
         issuer,
         ports: {
           ...ports,
-          registry: openRegistry({ database, encryption, onGenerationRaised: () => generation.check().catch(onFault) }),
           actionType: directory.actionType,
           maxDelegationSeconds: config.maxDelegationSeconds,
           administratorsGrantForPersons: config.administratorsGrantForPersons,

@@ -51,6 +51,9 @@ export type TokenRefusalCode = 'token_missing' | 'token_invalid' | 'token_expire
 /** For whom, and how far: the subject token and the delegation behind it. */
 export type DelegationRefusalCode = 'subject_token_invalid' | 'delegation_inactive' | 'principal_inactive'
 
+/** A one-time code by which an agent binds a key. */
+export type EnrolmentRefusalCode = 'enrolment_invalid'
+
 /** Where (RFC 8707). */
 export type TargetRefusalCode =
   | 'resource_unknown'
@@ -95,6 +98,7 @@ export type RefusalCode =
   | ProofRefusalCode
   | TokenRefusalCode
   | DelegationRefusalCode
+  | EnrolmentRefusalCode
   | TargetRefusalCode
   | ActionRefusalCode
   | DefinitionRefusalCode

@@ -10,6 +10,8 @@ export interface AppParts {
   readonly token: Middleware
   readonly introspection: Middleware
   readonly revocation: Middleware
+  readonly enrolment: Middleware
+  readonly ownDelegations: Middleware
   readonly metadata: Middleware
   readonly jwks: Middleware
   readonly actionTypes: Router
@@ -33,6 +35,8 @@ export function createApp(parts: AppParts): Koa {
   router.post('/token', parts.token)
   router.post('/introspect', parts.introspection)
   router.post('/revoke', parts.revocation)
+  router.post('/enrol', parts.enrolment)
+  router.get('/delegations', parts.ownDelegations)
   router.get('/.well-known/oauth-authorization-server', openToAllOrigins, parts.metadata)
   router.get('/.well-known/openid-configuration', openToAllOrigins, parts.metadata)
   router.get('/jwks', openToAllOrigins, parts.jwks)

@@ -16,13 +16,25 @@ export function answerProblem(
 ): void {
   context.status = status
   context.set('Cache-Control', 'no-store')
-  context.type = 'application/problem+json'
-  context.body = JSON.stringify({
+  context.type = PROBLEM_TYPE
+  context.body = problemText(status, detail, context.state.requestId, errors)
+}
+
+export const PROBLEM_TYPE = 'application/problem+json'
+
+/** A problem document as JSON text. */
+export function problemText(
+  status: number,
+  detail: string,
+  requestId: string,
+  errors: readonly MemberProblem[] = [],
+): string {
+  return JSON.stringify({
     type: 'about:blank',
     title: STATUS_CODES[status] ?? 'Error',
     status,
     detail,
     ...(errors.length > 0 && { errors }),
-    request_id: context.state.requestId,
+    request_id: requestId,
   })
 }

@@ -1,8 +1,9 @@
 import type { JsonObject } from '../../core/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
-import type { ActionTokens, AdminTokens, RevocableToken, RevocableTokens } from '../../ports.ts'
+import type { ActionTokens, ClientTokens, NewKeyProofs, RevocableToken, RevocableTokens } from '../../ports.ts'
 import { readAccessToken, verifyAccessToken } from '../../wire/access-token.ts'
 import { checkProof } from '../../wire/dpop.ts'
+import { parsePublicJwk } from '../../wire/jwk.ts'
 import type { KeyObjectCache } from '../../wire/key-object-cache.ts'
 import { proofMark } from '../clients/authenticator.ts'
 import type { NonceKeeper } from '../clients/nonces.ts'
@@ -48,26 +49,20 @@ export function revocableTokens(issuer: string, keys: SigningKeys): RevocableTok
   }
 }
 
-export interface AdminTokenParts {
+export interface ClientTokenParts {
   readonly issuer: string
   readonly keys: SigningKeys
   readonly proofKeys: KeyObjectCache
   readonly nonces: NonceKeeper | undefined
-  readonly isRevoked: AdminTokens['isRevoked']
+  readonly isRevoked: ClientTokens['isRevoked']
 }
 
-/** Administrators' tokens, each with a proof by the key it is bound to (RFC 9449 §7.1). */
-export function adminTokens({ issuer, keys, proofKeys, nonces, isRevoked }: AdminTokenParts): AdminTokens {
+/** Tokens for this server itself, each with a proof by the key it is bound to (RFC 9449 §7.1). */
+export function clientTokens({ issuer, keys, proofKeys, nonces, isRevoked }: ClientTokenParts): ClientTokens {
   return {
     isRevoked,
-    verify: ({ token, proofs, method, url }, now) => {
-      const claims = verifyAccessToken(token, {
-        use: 'admin',
-        issuer,
-        audience: issuer,
-        now,
-        keys: keys.verificationKey,
-      })
+    verify: (use, { token, proofs, method, url }, now) => {
+      const claims = verifyAccessToken(token, { use, issuer, audience: issuer, now, keys: keys.verificationKey })
       if (isRefusal(claims)) return claims
       const proof = checkProof(
         {
@@ -82,8 +77,34 @@ export function adminTokens({ issuer, keys, proofKeys, nonces, isRevoked }: Admi
         proofKeys,
       )
       if (isRefusal(proof)) return proof
-      const facts = { clientId: claims.client_id, jti: claims.jti, jkt: proof.jkt, scope: claims.scope.split(' ') }
+      const scope = claims.token_use === 'admin' ? claims.scope.split(' ') : []
+      const facts = { clientId: claims.client_id, jti: claims.jti, jkt: proof.jkt, scope }
       return { facts, marks: [proofMark(proof)] }
+    },
+  }
+}
+
+/** Proofs by keys that are about to be registered. */
+export function newKeyProofs(proofKeys: KeyObjectCache, nonces: NonceKeeper | undefined): NewKeyProofs {
+  return {
+    check: ({ proofs, method, url }, now) => {
+      const proof = checkProof(
+        {
+          values: proofs,
+          method,
+          htu: url,
+          now,
+          accessToken: undefined,
+          isExpectedKey: undefined,
+          isExpectedNonce: nonces === undefined ? undefined : (nonce) => nonces.isExpected(nonce, now),
+        },
+        proofKeys,
+      )
+      if (isRefusal(proof)) return proof
+      // The signature shows that somebody holds the key; that it is a point of its curve is asked where it is kept.
+      const jwk = parsePublicJwk(proof.jwk)
+      if (isRefusal(jwk)) return refuse('proof_malformed', jwk.detail)
+      return { jwk, kid: proof.jkt, mark: proofMark(proof) }
     },
   }
 }

@@ -7,6 +7,7 @@ import type {
   Page,
   RecordFilter,
   RegisteredDelegation,
+  RegisteredEnrolment,
   RegisteredKey,
   RegisteredSigningKey,
 } from '../../admin-ports.ts'
@@ -46,6 +47,27 @@ export async function lookUpKeys(
 ): Promise<readonly RegisteredKey[] | Refusal> {
   const owner = await ports.registry.read.entities[noun].find(id)
   return owner === undefined ? refuse('not_found', 'there is none of this id') : ports.registry.read.keys.page(id, page)
+}
+
+/** One enrolment of an agent, whatever became of it. */
+export async function lookUpEnrolment(
+  ports: ReadPorts,
+  agentId: string,
+  id: string,
+): Promise<RegisteredEnrolment | Refusal> {
+  return (await ports.registry.read.enrolments.find(agentId, id)) ?? refuse('not_found', 'there is no such enrolment')
+}
+
+/** Enrolments of an agent, newest first. */
+export async function lookUpEnrolments(
+  ports: ReadPorts,
+  agentId: string,
+  page: Page,
+): Promise<readonly RegisteredEnrolment[] | Refusal> {
+  const agent = await ports.registry.read.entities.agent.find(agentId)
+  return agent === undefined
+    ? refuse('not_found', 'there is none of this id')
+    : ports.registry.read.enrolments.page(agentId, page)
 }
 
 export async function lookUpDelegation(ports: ReadPorts, id: string): Promise<RegisteredDelegation | Refusal> {

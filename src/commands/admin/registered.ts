@@ -10,6 +10,7 @@ export type {
   Page,
   RegisteredActionType,
   RegisteredDelegation,
+  RegisteredEnrolment,
   RegisteredKey,
   RegisteredResource,
   RegisteredSigningKey,

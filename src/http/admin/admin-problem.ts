@@ -47,6 +47,7 @@ const PROBLEMS: Record<RefusalCode, AdminProblem> = {
   subject_token_invalid: INVALID,
   delegation_inactive: INVALID,
   principal_inactive: INVALID,
+  enrolment_invalid: INVALID,
   resource_unknown: INVALID,
   resource_not_delegated: INVALID,
   action_type_not_at_resource: INVALID,

@@ -18,13 +18,14 @@ export function readIdempotencyKey(request: Parameters<typeof headerValues>[0]):
 /**
  * Runs a change so that a repeat with the same `Idempotency-Key` gets the same answer and changes nothing.
  *
- * The answer is kept in the transaction of the change: whatever dies when, either both are there or neither. A request
- * that changed nothing gives its key back.
+ * The answer, or `toKeep` in its place where it holds a secret, is kept in the transaction of the change: whatever dies
+ * when, either both are there or neither. A request that changed nothing gives its key back.
  */
 export async function onceOnly<Outcome>(
   exchange: Exchange,
   run: (change: ChangeCall<Outcome>['change']) => Promise<Outcome | Refusal>,
   toAnswer: (outcome: Outcome) => Answer,
+  toKeep?: (outcome: Outcome) => Answer,
 ): Promise<Answer | Refusal> {
   const { registry, now } = exchange.ports
   const key = exchange.idempotencyKey
@@ -37,14 +38,14 @@ export async function onceOnly<Outcome>(
   if (isRefusal(claim)) return claim
   if ('status' in claim) return repeated(claim)
 
-  let kept: Answer | undefined
+  let given: Answer | undefined
   try {
     const outcome = await run((work) =>
       registry.change(async (writer) => {
         const result = await work(writer)
         if (isRefusal(result)) return result
-        kept = toAnswer(result)
-        const { status, body, location } = kept
+        given = toAnswer(result)
+        const { status, body, location } = toKeep?.(result) ?? given
         // Whoever took the key over serves the request; what was done here is rolled back.
         return (await writer.completeIdempotencyKey(claim, { status, body, location }))
           ? result
@@ -52,7 +53,7 @@ export async function onceOnly<Outcome>(
       }),
     )
     if (isRefusal(outcome)) await registry.idempotency.release(claim)
-    return isRefusal(outcome) ? outcome : (kept ?? toAnswer(outcome))
+    return isRefusal(outcome) ? outcome : (given ?? toAnswer(outcome))
   } catch (fault) {
     // Where even this fails the lease runs out; the fault is what the caller hears of.
     await registry.idempotency.release(claim).catch(() => undefined)

@@ -3,11 +3,12 @@ import type { AdminPorts, ChangeCall } from '../../commands/admin/change-call.ts
 import type { Page, SignSubjectToken } from '../../commands/admin/registered.ts'
 import type { Administrator } from '../../commands/authorize-administrator.ts'
 import { isRefusal, type Refusal } from '../../core/refusal.ts'
+import type { Cursors } from '../cursor.ts'
+import { readListQuery } from '../list-query.ts'
+import { problemText } from '../problem.ts'
+import type { JsonBody } from '../read-json.ts'
 import { invalidMembers } from './admin-problem.ts'
-import type { Cursors } from './cursor.ts'
 import { onceOnly } from './once-only.ts'
-import { readListQuery } from './query.ts'
-import type { JsonBody } from './read-json.ts'
 
 /** One call of the admin API, authorized and read, before its route has judged it. */
 export interface Exchange {
@@ -121,8 +122,13 @@ export function change<Body, Outcome>(route: {
     request: { readonly params: Params; readonly body: Body; readonly exchange: Exchange },
   ) => Promise<Outcome | Refusal>
   readonly show: (outcome: Outcome, exchange: Exchange) => Shown
+  /**
+   * Where the answer holds a secret: what a repeat with the same `Idempotency-Key` is told instead of it (409). Absent: a
+   * repeat gets the answer again.
+   */
+  readonly repeatRefusal?: (outcome: Outcome) => string
 }): Route {
-  const { method, path, summary, status, body } = route
+  const { method, path, summary, status, body, repeatRefusal } = route
   return {
     ...{ method, path, summary, status, body },
     serve: async (exchange) => {
@@ -135,9 +141,14 @@ export function change<Body, Outcome>(route: {
           return route.run(ports, { administrator, requestId, change }, { params, body: parsed.data, exchange })
         },
         (outcome) => answer(status, route.show(outcome, exchange)),
+        repeatRefusal && ((outcome) => problemAnswer(409, repeatRefusal(outcome), exchange.requestId)),
       )
     },
   }
+}
+
+function problemAnswer(status: number, detail: string, requestId: string): Answer {
+  return { status, body: problemText(status, detail, requestId) }
 }
 
 function answer(status: number, { view, etag, location }: Shown): Answer {

@@ -4,14 +4,15 @@ import type { AdminPorts } from '../../commands/admin/change-call.ts'
 import type { SignSubjectToken } from '../../commands/admin/registered.ts'
 import type { AdminCall, Administrator, AdminNeed } from '../../commands/authorize-administrator.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
+import { cursors } from '../cursor.ts'
 import { headerValues } from '../headers.ts'
+import { readQuery } from '../list-query.ts'
 import type { FailureThrottle } from '../oauth/throttle.ts'
-import { answerProblem } from '../problem.ts'
+import { presentedToken } from '../presented-token.ts'
+import { answerProblem, PROBLEM_TYPE } from '../problem.ts'
+import { readJson } from '../read-json.ts'
 import { answerRefusal } from './admin-problem.ts'
-import { cursors } from './cursor.ts'
 import { readIdempotencyKey } from './once-only.ts'
-import { readQuery } from './query.ts'
-import { readJson } from './read-json.ts'
 import type { Answer, Exchange, Route } from './route.ts'
 import { adminRoutes } from './routes.ts'
 
@@ -92,21 +93,14 @@ async function authorize(
   { method }: Route,
   { req, path }: Context,
 ): Promise<Administrator | Refusal> {
-  const [authorization, ...more] = headerValues(req, 'authorization')
-  if (authorization === undefined) return refuse('token_missing', 'this needs an access token')
-  // One way to present a token, and one token (RFC 9449 §7.1).
-  const token = /^DPoP +([A-Za-z0-9\-._~+/]+=*)$/i.exec(authorization)?.[1]
-  if (token === undefined || more.length > 0) {
-    return refuse('token_invalid', 'the access token must come once, as "Authorization: DPoP …"')
-  }
-  const call = { token, proofs: headerValues(req, 'dpop'), method: req.method ?? '', url: `${issuer}${path}` }
-  return authorize(call, method === 'GET' ? 'read' : 'write')
+  const call = presentedToken(req, `${issuer}${path}`)
+  return isRefusal(call) ? call : authorize(call, method === 'GET' ? 'read' : 'write')
 }
 
 function write(context: Context, { status, body, etag, location, isRepeated }: Answer): void {
   context.status = status
   context.set('Cache-Control', 'no-store')
-  context.type = 'application/json'
+  context.type = status < 400 ? 'application/json' : PROBLEM_TYPE
   if (etag !== undefined) context.set('ETag', etag)
   if (location !== undefined) context.set('Location', location)
   if (isRepeated) context.set('Idempotent-Replayed', 'true')

@@ -3,6 +3,7 @@ import { actionTypeRoutes } from './action-type-routes.ts'
 import { administratorRoutes } from './administrator-routes.ts'
 import { agentRoutes } from './agent-routes.ts'
 import { delegationRoutes } from './delegation-routes.ts'
+import { enrolmentRoutes } from './enrolment-routes.ts'
 import { principalRoutes } from './principal-routes.ts'
 import { resourceRoutes } from './resource-routes.ts'
 import type { Route } from './route.ts'
@@ -10,6 +11,7 @@ import type { Route } from './route.ts'
 /** The whole admin API, one row a route. */
 export const adminRoutes = (issuer: string): readonly Route[] => [
   ...agentRoutes,
+  ...enrolmentRoutes,
   ...principalRoutes,
   ...resourceRoutes(issuer),
   ...actionTypeRoutes,

@@ -52,6 +52,7 @@ const OAUTH_ERRORS: Record<RefusalCode, OAuthError> = {
   subject_token_invalid: INVALID_GRANT,
   delegation_inactive: INVALID_GRANT,
   principal_inactive: INVALID_GRANT,
+  enrolment_invalid: INVALID_GRANT,
   resource_unknown: INVALID_TARGET,
   resource_not_delegated: INVALID_TARGET,
   action_type_not_at_resource: INVALID_TARGET,

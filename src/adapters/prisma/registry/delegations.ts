@@ -12,10 +12,11 @@ export function delegationStore(client: TransactionClient): DelegationStore {
       const row = await client.delegation.findUnique({ where: { id }, include: WITH_PRINCIPAL })
       return row === null ? undefined : toDelegation(row)
     },
-    page: async ({ agent, principal }, { after, limit: take }) => {
+    page: async ({ agent, principal, openAt }, { after, limit: take }) => {
       const where = {
         ...(agent !== undefined && { agentId: agent }),
         ...(principal !== undefined && { principalId: principal }),
+        ...(openAt !== undefined && { status: 'active' as const, expiresAt: { gt: openAt } }),
         ...(after !== undefined && { id: { lt: after } }),
       }
       const rows = await client.delegation.findMany({ where, orderBy: { id: 'desc' }, take, include: WITH_PRINCIPAL })

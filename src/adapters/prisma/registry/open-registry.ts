@@ -6,6 +6,7 @@ import { actionTypeStore } from './action-types.ts'
 import { administratorStore } from './administrators.ts'
 import { agentStore } from './agents.ts'
 import { delegationStore } from './delegations.ts'
+import { enrolmentStore } from './enrolments.ts'
 import { completeIdempotencyKey, idempotencyKeys } from './idempotency-keys.ts'
 import { keyStore } from './keys.ts'
 import { principalStore } from './principals.ts'
@@ -77,6 +78,7 @@ function storesOn(client: TransactionClient, encryption: KeyEncryption, onWrite:
       action_type: actionTypeStore(client, onWrite),
     },
     keys: keyStore(client),
+    enrolments: enrolmentStore(client),
     delegations: delegationStore(client),
     records: recordStore(client),
     signingKeys: signingKeyStore(client, encryption, onWrite),

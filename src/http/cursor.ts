@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { type Refusal, refuse } from '../../core/refusal.ts'
+import { type Refusal, refuse } from '../core/refusal.ts'
 
 const TAG_BYTES = 16
 const MAX_CURSOR_LENGTH = 1_024

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
-import { isJsonObject, type JsonObject, parseJson } from '../../core/json.ts'
-import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
-import { headerValues } from '../headers.ts'
-import { readBody } from '../read-body.ts'
+import { isJsonObject, type JsonObject, parseJson } from '../core/json.ts'
+import { isRefusal, type Refusal, refuse } from '../core/refusal.ts'
+import { headerValues } from './headers.ts'
+import { readBody } from './read-body.ts'
 
 const KiB = 1024
 /** What the scanner takes at every door. */

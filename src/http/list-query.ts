@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
-import { memberName } from '../../wire/error-description.ts'
+import { isRefusal, type Refusal, refuse } from '../core/refusal.ts'
+import { memberName } from '../wire/error-description.ts'
 
 const MAX_QUERY_LENGTH = 8_192
 

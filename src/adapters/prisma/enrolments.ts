@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto'
+import { refuse } from '../../core/refusal.ts'
+import type { Enrolments } from '../../ports.ts'
+import type { Database } from './open-database.ts'
+
+/** Active keys of one agent; the same limit as at the admin API. */
+const MAX_ACTIVE_KEYS = 10
+
+/** Redemption of one-time codes, on the row that the code's digest names. */
+export function enrolments({ transaction }: Pick<Database, 'transaction'>): Enrolments {
+  return {
+    redeem: ({ code, jwk, kid, mark, label, recordId, requestId }) =>
+      // A refusal commits as well: all it has written by then is the mark, and a proof is used up whatever comes of it.
+      transaction(async (query) => {
+        const [fresh] = await query(
+          `INSERT INTO replay_mark (key, request_id, expires_at) VALUES (decode($1, 'hex'), $2::uuid, to_timestamp($3))
+           ON CONFLICT DO NOTHING RETURNING 1 AS one`,
+          [mark.key, recordId, mark.until],
+        )
+        if (fresh === undefined) return refuse('proof_replayed', 'the DPoP proof was used before')
+
+        // Whoever holds the row holds the code: a second redemption waits here and then finds it used.
+        const [open] = await query<{ id: string; agent_id: string; jkt: string | null }>(
+          `SELECT e.id, e.agent_id, e.jkt FROM enrolment e
+           WHERE e.code_hash = $1 AND e.used_at IS NULL AND e.withdrawn_at IS NULL AND e.expires_at > clock_timestamp()
+           FOR UPDATE`,
+          [createHash('sha256').update(code).digest()],
+        )
+        if (open === undefined) return UNKNOWN_CODE
+        const [agent] = await query<{ active_keys: bigint }>(
+          `SELECT (SELECT count(*) FROM key k WHERE k.owner_id = a.id AND k.status = 'active') AS active_keys
+           FROM (SELECT id FROM agent WHERE id = $1 AND status = 'active' FOR NO KEY UPDATE) a`,
+          [open.agent_id],
+        )
+        if (agent === undefined) return UNKNOWN_CODE
+        if (open.jkt !== null && open.jkt !== kid) {
+          return refuse('enrolment_invalid', 'the code is for another key')
+        }
+        if (Number(agent.active_keys) >= MAX_ACTIVE_KEYS) {
+          return refuse('enrolment_invalid', `the agent has ${MAX_ACTIVE_KEYS} active keys; one must be retired first`)
+        }
+        const [added] = await query(
+          `INSERT INTO key (kid, owner_id, jwk, label) VALUES ($1, $2, $3::jsonb, $4)
+           ON CONFLICT DO NOTHING RETURNING 1 AS one`,
+          [kid, open.agent_id, JSON.stringify(jwk), label ?? null],
+        )
+        if (added === undefined) return refuse('enrolment_invalid', 'the key is or was in use; make a new one')
+        await query('UPDATE enrolment SET used_at = clock_timestamp(), kid = $2 WHERE id = $1', [open.id, kid])
+        await query('UPDATE agent SET version = version + 1, updated_at = now() WHERE id = $1', [open.agent_id])
+        await query(
+          `INSERT INTO record (id, kind, decision, client, agent, jkt, because, request_id)
+           VALUES ($1, 'enrolment', 'done', $2, $2, $3, $4::jsonb, $5)`,
+          [recordId, open.agent_id, kid, JSON.stringify({ operation: 'enrolment.redeem', target: open.id }), requestId],
+        )
+        return { agentId: open.agent_id, kid }
+      }),
+  }
+}
+
+/** Unknown, used, withdrawn, expired, or of an agent that is not active: who guesses learns nothing by the difference. */
+const UNKNOWN_CODE = refuse('enrolment_invalid', 'the code is unknown, used or expired')

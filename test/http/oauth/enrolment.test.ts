@@ -1,0 +1,155 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Answer, exchange, newClient, send } from '../../support/clients.ts'
+import { startTestServer, type TestServer } from '../../support/server.ts'
+import { createWorld, type World } from '../../support/world.ts'
+import { proof, type TestKey } from '../../wire/signing.ts'
+
+let server: TestServer
+let world: World
+beforeAll(async () => {
+  server = await startTestServer()
+  world = await createWorld(server)
+})
+afterAll(() => server.close())
+
+const PATH = () => `/admin/agents/${world.agent.id}/enrolments`
+
+async function offer(body: object = {}): Promise<{ id: string; code: string; expires_at: string }> {
+  const answer = await world.api.call('POST', PATH(), body)
+  expect(answer.status).toBe(201)
+  return answer.body
+}
+
+function redeem(key: TestKey, body: object | string, proofs?: readonly string[]): Promise<Answer> {
+  const url = `${server.issuer}/enrol`
+  const sent = proofs ?? [proof(key, { method: 'POST', htu: url, now: new Date() })]
+  return send(url, {
+    method: 'POST',
+    headers: [['Content-Type', 'application/json'], ...sent.map((value) => ['DPoP', value] as const)],
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  })
+}
+
+const newKey = () => newClient('nobody').key
+
+describe('an enrolment', () => {
+  test('binds a key with which the agent then exchanges', async () => {
+    const key = newKey()
+    const { id, code } = await offer()
+    const answer = await redeem(key, { code, label: 'laptop' })
+    expect([answer.status, answer.body]).toEqual([201, { agent: world.agent.id, kid: key.jkt, issuer: server.issuer }])
+    expect((await exchange(server.issuer, { id: world.agent.id, key }, world.wish)).status).toBe(200)
+    const shown = await world.api.call('GET', `${PATH()}/${id}`)
+    expect(shown.body).toMatchObject({ status: 'used', kid: key.jkt })
+    const registered = await world.api.call('GET', `/admin/agents/${world.agent.id}/keys/${key.jkt}`)
+    expect(registered.body).toMatchObject({ kid: key.jkt, label: 'laptop', status: 'active' })
+  })
+
+  test('is for 15 minutes unless something else is said, and never longer than a day', async () => {
+    const minutes = (at: string) => (new Date(at).getTime() - Date.now()) / 60_000
+    expect(minutes((await offer()).expires_at)).toBeCloseTo(15, 0)
+    expect(minutes((await offer({ expires_in: 60 })).expires_at)).toBeCloseTo(1, 0)
+    expect((await world.api.call('POST', PATH(), { expires_in: 86_401 })).status).toBe(422)
+  })
+
+  test('a code has at least 128 bits and is shown by no list and no record', async () => {
+    const { code } = await offer()
+    expect(Buffer.from(code, 'base64url').length).toBeGreaterThanOrEqual(16)
+    for (const path of [PATH(), `/admin/records?agent=${world.agent.id}`]) {
+      expect((await world.api.call('GET', path)).text).not.toContain(code)
+    }
+  })
+
+  test('a repeat with the same Idempotency-Key is told which one it was, and not the code', async () => {
+    const headers = [['Idempotency-Key', 'once']] as const
+    const first = await world.api.call('POST', PATH(), {}, headers)
+    const again = await world.api.call('POST', PATH(), {}, headers)
+    expect([first.status, again.status]).toEqual([201, 409])
+    expect(again.headers['content-type']).toContain('application/problem+json')
+    expect(again.body.detail).toContain(first.body.id)
+    expect(again.text).not.toContain(first.body.code)
+  })
+})
+
+describe('no key is bound by', () => {
+  const refusedAs = (answer: Answer) => [answer.status, answer.body.error]
+
+  test('a code that was used', async () => {
+    const { code } = await offer()
+    expect((await redeem(newKey(), { code })).status).toBe(201)
+    expect(refusedAs(await redeem(newKey(), { code }))).toEqual([400, 'invalid_grant'])
+  })
+
+  test('a guessed code, one of the wrong form, or none', async () => {
+    expect(refusedAs(await redeem(newKey(), { code: 'AAAAAAAAAAAAAAAAAAAAAA' }))).toEqual([400, 'invalid_grant'])
+    expect(refusedAs(await redeem(newKey(), { code: 7 }))).toEqual([400, 'invalid_request'])
+    expect(refusedAs(await redeem(newKey(), {}))).toEqual([400, 'invalid_request'])
+    expect((await redeem(newKey(), '{"code": "a", "code": "b"}')).status).toBe(400)
+  })
+
+  test('a code that has expired', async () => {
+    const { code } = await offer({ expires_in: 1 })
+    await new Promise((resolve) => setTimeout(resolve, 1_100))
+    expect(refusedAs(await redeem(newKey(), { code }))).toEqual([400, 'invalid_grant'])
+  })
+
+  test('a code that was withdrawn, alone or with all', async () => {
+    const [one, other] = [await offer(), await offer()]
+    expect((await world.api.call('DELETE', `${PATH()}/${one.id}`)).body.withdrawn).toEqual([one.id])
+    expect(refusedAs(await redeem(newKey(), { code: one.code }))).toEqual([400, 'invalid_grant'])
+    expect((await world.api.call('DELETE', PATH())).body.withdrawn).toContain(other.id)
+    expect(refusedAs(await redeem(newKey(), { code: other.code }))).toEqual([400, 'invalid_grant'])
+  })
+
+  test('a code that fits another key only; it stays good for that one', async () => {
+    const key = newKey()
+    const { code } = await offer({ jkt: key.jkt })
+    expect(refusedAs(await redeem(newKey(), { code }))).toEqual([400, 'invalid_grant'])
+    expect((await redeem(key, { code })).status).toBe(201)
+  })
+
+  test('a key that another client has or had; the code stays good for a new one', async () => {
+    const { code } = await offer()
+    expect(refusedAs(await redeem(world.resource.key, { code }))).toEqual([400, 'invalid_grant'])
+    expect((await redeem(newKey(), { code })).status).toBe(201)
+  })
+
+  test('no proof, two proofs, a proof for another URL, a proof sent twice', async () => {
+    const { code } = await offer()
+    const key = newKey()
+    const url = `${server.issuer}/enrol`
+    const good = () => proof(key, { method: 'POST', htu: url, now: new Date() })
+    const elsewhere = proof(key, { method: 'POST', htu: `${server.issuer}/token`, now: new Date() })
+    for (const proofs of [[], [good(), good()], [elsewhere]]) {
+      expect(refusedAs(await redeem(key, { code }, proofs))).toEqual([400, 'invalid_dpop_proof'])
+    }
+    const twice = good()
+    expect(refusedAs(await redeem(key, { code: 'unknown' }, [twice]))).toEqual([400, 'invalid_grant'])
+    expect(refusedAs(await redeem(key, { code }, [twice]))).toEqual([400, 'invalid_dpop_proof'])
+  })
+
+  test('a code of an agent that was suspended meanwhile', async () => {
+    const other = await createWorld(server)
+    const answer = await other.api.call('POST', `/admin/agents/${other.agent.id}/enrolments`, {})
+    await other.api.call('POST', `/admin/agents/${other.agent.id}/suspend`, {})
+    expect(refusedAs(await redeem(newKey(), { code: answer.body.code }))).toEqual([400, 'invalid_grant'])
+  })
+
+  test('an eleventh active key', async () => {
+    const other = await createWorld(server)
+    const path = `/admin/agents/${other.agent.id}/enrolments`
+    for (let i = 2; i <= 10; i++) {
+      const { body } = await other.api.call('POST', path, {})
+      expect((await redeem(newKey(), { code: body.code })).status).toBe(201)
+    }
+    const { body } = await other.api.call('POST', path, {})
+    expect(refusedAs(await redeem(newKey(), { code: body.code }))).toEqual([400, 'invalid_grant'])
+  })
+})
+
+test('of twenty agents that race for one code, one gets it', async () => {
+  const { code } = await offer()
+  const answers = await Promise.all(Array.from({ length: 20 }, () => redeem(newKey(), { code })))
+  expect(answers.filter(({ status }) => status === 201)).toHaveLength(1)
+  expect(answers.filter(({ status }) => status === 400)).toHaveLength(19)
+})
