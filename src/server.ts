@@ -180,7 +180,6 @@ export async function startServer(config: Config, options: StartOptions = {}): P
         issuer,
         ports: {
           ...ports,
-          actionType: directory.actionType,
           maxDelegationSeconds: config.maxDelegationSeconds,
           administratorsGrantForPersons: config.administratorsGrantForPersons,
         },

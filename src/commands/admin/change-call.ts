@@ -8,7 +8,7 @@ export interface AdminPorts {
   readonly now: Clock
   readonly ids: Ids
   readonly registry: Registry
-  readonly actionType: Directory['actionType']
+  readonly directory: Directory
   /** How long a delegation may last, and lasts where nothing is said. Unit: seconds. */
   readonly maxDelegationSeconds: number
   readonly administratorsGrantForPersons: boolean

@@ -82,7 +82,7 @@ function periodOf(
 
 async function readBound(ports: AdminPorts, value: JsonValue, resource: string | undefined) {
   const type = isJsonObject(value) && Object.hasOwn(value, 'type') ? value.type : undefined
-  const known = typeof type === 'string' ? await ports.actionType(type, 'fresh') : undefined
+  const known = typeof type === 'string' ? await ports.directory.actionType(type, 'fresh') : undefined
   if (known === undefined) return refuse('bound_invalid', 'names no action type', 'type')
   return parseBound(value, known.actionType, { resource })
 }

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { AdminPorts, ChangeCall } from '../../commands/admin/change-call.ts'
 import type { Page, SignSubjectToken } from '../../commands/admin/registered.ts'
-import type { Administrator } from '../../commands/authorize-administrator.ts'
+import type { Administrator, AdminNeed } from '../../commands/authorize-administrator.ts'
 import { isRefusal, type Refusal } from '../../core/refusal.ts'
 import type { Cursors } from '../cursor.ts'
 import { readListQuery } from '../list-query.ts'
@@ -53,6 +53,8 @@ export interface Route {
   /** Filters of a list; paging comes with every list. */
   readonly filters?: z.ZodObject
   readonly status: number
+  /** What it takes to call it. Absent: `read` for GET, `write` for everything else. */
+  readonly need?: AdminNeed
   readonly serve: (exchange: Exchange) => Promise<Answer | Refusal>
 }
 
@@ -105,6 +107,26 @@ export function list<Item, Shape extends z.ZodRawShape>(route: {
       const last = found.length > query.limit ? items.at(-1) : undefined
       const next = last === undefined ? {} : { next_cursor: exchange.cursors.issue(name, position(last)) }
       return answer(200, { view: { items: items.map((item) => view(item, exchange)), ...next } })
+    },
+  }
+}
+
+/** A route that is asked with a body and changes nothing: the scope that reads is enough. */
+export function ask<Body, Outcome>(route: {
+  readonly path: string
+  readonly summary: string
+  readonly body: z.ZodType<Body>
+  readonly run: (ports: AdminPorts, body: Body) => Promise<Outcome | Refusal>
+  readonly show: (outcome: Outcome) => object
+}): Route {
+  const { path, summary, body } = route
+  return {
+    ...{ method: 'POST', path, summary, status: 200, body, need: 'read' },
+    serve: async (exchange) => {
+      const parsed = body.safeParse(exchange.body.object)
+      if (!parsed.success) return invalidMembers(parsed.error)
+      const outcome = await route.run(exchange.ports, parsed.data)
+      return isRefusal(outcome) ? outcome : answer(200, { view: route.show(outcome) })
     },
   }
 }

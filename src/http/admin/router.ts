@@ -90,11 +90,11 @@ const EMPTY = { object: {}, bytes: new Uint8Array() }
 
 async function authorize(
   { issuer, authorize }: AdminRouterParts,
-  { method }: Route,
+  { method, need = method === 'GET' ? 'read' : 'write' }: Route,
   { req, path }: Context,
 ): Promise<Administrator | Refusal> {
   const call = presentedToken(req, `${issuer}${path}`)
-  return isRefusal(call) ? call : authorize(call, method === 'GET' ? 'read' : 'write')
+  return isRefusal(call) ? call : authorize(call, need)
 }
 
 function write(context: Context, { status, body, etag, location, isRepeated }: Answer): void {

@@ -2,6 +2,7 @@ import { accountRoutes } from './account-routes.ts'
 import { actionTypeRoutes } from './action-type-routes.ts'
 import { administratorRoutes } from './administrator-routes.ts'
 import { agentRoutes } from './agent-routes.ts'
+import { decisionRoutes } from './decision-routes.ts'
 import { delegationRoutes } from './delegation-routes.ts'
 import { enrolmentRoutes } from './enrolment-routes.ts'
 import { principalRoutes } from './principal-routes.ts'
@@ -16,6 +17,7 @@ export const adminRoutes = (issuer: string): readonly Route[] => [
   ...resourceRoutes(issuer),
   ...actionTypeRoutes,
   ...delegationRoutes,
+  ...decisionRoutes,
   ...administratorRoutes,
   ...accountRoutes,
 ]

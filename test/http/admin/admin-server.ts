@@ -8,6 +8,7 @@ import { keyEncryption } from '../../../src/adapters/keys/key-encryption.ts'
 import { ensureSigningKey, openSigningKeys, type SigningKeys } from '../../../src/adapters/keys/signing-keys.ts'
 import { subjectTokens } from '../../../src/adapters/keys/subject-tokens.ts'
 import { openCatalogue } from '../../../src/adapters/prisma/catalogue.ts'
+import { directory } from '../../../src/adapters/prisma/directory.ts'
 import type { Database } from '../../../src/adapters/prisma/open-database.ts'
 import { openRegistry } from '../../../src/adapters/prisma/registry/open-registry.ts'
 import { isRefusal, refuse } from '../../../src/core/refusal.ts'
@@ -82,7 +83,7 @@ export async function startAdminServer(
       now,
       ids: systemIds,
       registry,
-      actionType: catalogue.find,
+      directory: directory(database.query, catalogue),
       maxDelegationSeconds: 90 * 86_400,
       administratorsGrantForPersons: settings.administratorsGrantForPersons ?? true,
     },

@@ -1,0 +1,132 @@
+import type { ActionType } from '../core/action/action-type.ts'
+import { type Action, parseAction } from '../core/action/parse-action.ts'
+import { type Resource, takesActionType } from '../core/action/resource.ts'
+import { type Bound, parseBound } from '../core/delegation/bound.ts'
+import { type Delegation, isDelegationCurrent } from '../core/delegation/delegation.ts'
+import { isJsonArray, isJsonObject, type JsonValue, ownMember, parseJson } from '../core/json.ts'
+import { decide } from '../core/policy/decide.ts'
+import { isRefusal, type Refusal, refuse } from '../core/refusal.ts'
+import type { Directory, Freshness, RecordEntry } from '../ports.ts'
+
+export interface JudgePorts {
+  readonly directory: Directory
+}
+
+/** One action at one place, as it was asked for. */
+export interface Wish {
+  /** Resource identifier (RFC 8707 §2). */
+  readonly resource: string
+  /** JSON text: an array of one element (RFC 9396 §2). */
+  readonly authorizationDetails: string
+}
+
+/** What the account says of it, however far it came. */
+type About = Pick<
+  RecordEntry,
+  'principal' | 'delegation' | 'actionType' | 'actionTypeVersion' | 'action' | 'actionDigest'
+>
+
+export type Judged =
+  | { readonly refusal: Refusal; readonly about: About }
+  | {
+      readonly refusal?: never
+      readonly about: About
+      readonly action: Action
+      readonly resource: Resource
+      /** Indexes of the bounds that the action fits. */
+      readonly because: readonly number[]
+    }
+
+/**
+ * Decides whether a delegation allows an action, on facts of one freshness; writes nothing.
+ *
+ * The one place that decides: for an exchange, and for a dry run.
+ */
+export async function judgeAction(
+  ports: JudgePorts,
+  delegation: Delegation,
+  wish: Wish,
+  freshness: Freshness,
+  now: Date,
+): Promise<Judged> {
+  let about: About = { principal: delegation.principal.id, delegation: delegation.id }
+  const no = (refusal: Refusal): Judged => ({ refusal, about })
+
+  if (!isDelegationCurrent(delegation, now)) {
+    return no(refuse('delegation_inactive', 'the delegation is revoked, expired or not yet valid'))
+  }
+  if (delegation.principal.status !== 'active') return no(refuse('principal_inactive', 'the principal is not active'))
+
+  // Where (RFC 8707 §2).
+  const resource = await ports.directory.resource(wish.resource, freshness)
+  if (resource?.status !== 'active') return no(refuse('resource_unknown', 'unknown "resource"'))
+  if (!isNamedPlace(delegation, resource)) {
+    return no(refuse('resource_not_delegated', 'the delegation does not name this "resource"'))
+  }
+
+  // Step 2: what exactly do they want to do? Unknown types and members are refused (RFC 9396 §5).
+  const element = soleElement(wish.authorizationDetails)
+  if (isRefusal(element)) return no(element)
+  const type = isJsonObject(element) ? ownMember(element, 'type') : undefined
+  const known = typeof type === 'string' ? await ports.directory.actionType(type, freshness) : undefined
+  if (known === undefined) return no(refuse('action_type_unknown', 'unknown action "type"', 'type'))
+  about = { ...about, actionType: known.actionType.type, actionTypeVersion: known.actionType.version }
+  if (!takesActionType(resource, known.actionType.type)) {
+    return no(refuse('action_type_not_at_resource', 'this "resource" does not take actions of this type'))
+  }
+  const action = parseAction(element, known.actionType, resource.identifier)
+  if (isRefusal(action)) return no(action)
+  about = { ...about, action: action.canonical, actionDigest: action.digest }
+  if (known.status !== 'active') return no(refuse('action_type_inactive', 'the action type is suspended', 'type'))
+
+  // Steps 3 and 4: the action fits one bound of the delegation wholly, or it is forbidden.
+  const decision = decide(action, boundsOf(delegation, action), resource.identifier)
+  if (decision.effect !== 'permit') {
+    // No bound of this type: then the type is what does not fit.
+    const member = decision.near?.member ?? 'type'
+    return no(refuse('action_not_permitted', 'the action is outside the bounds', member))
+  }
+  return { about, action, resource, because: decision.because }
+}
+
+/** Whether the delegation, or one of its bounds, names the place. Which bound counts is decided later. */
+function isNamedPlace(delegation: Delegation, { identifier }: Resource): boolean {
+  if (delegation.resource !== undefined) return delegation.resource === identifier
+  return delegation.authorizationDetails.some(
+    (bound) => isJsonObject(bound) && isJsonArray(bound.locations) && bound.locations.includes(identifier),
+  )
+}
+
+/** One token, one action: an array of exactly one element. */
+function soleElement(authorizationDetails: string): JsonValue | Refusal {
+  const parsed = parseJson(authorizationDetails)
+  if (isRefusal(parsed)) return refuse('json_malformed', `"authorization_details": ${parsed.detail}`)
+  const [element, ...more] = isJsonArray(parsed) ? parsed : []
+  return element === undefined || more.length > 0
+    ? refuse('action_malformed', '"authorization_details" must be an array of exactly one element')
+    : element
+}
+
+/**
+ * The bounds this action could fit: of its type, and valid under the type as it is now.
+ *
+ * Parsed once for each delegation and version of the type that are remembered: both are immutable.
+ */
+function boundsOf(delegation: Delegation, { type }: Action): readonly Bound[] {
+  let byType = PARSED_BOUNDS.get(delegation)
+  if (byType === undefined) {
+    byType = new WeakMap()
+    PARSED_BOUNDS.set(delegation, byType)
+  }
+  let bounds = byType.get(type)
+  if (bounds === undefined) {
+    bounds = delegation.authorizationDetails
+      .filter((bound) => isJsonObject(bound) && bound.type === type.type)
+      .map((bound) => parseBound(bound, type, { resource: delegation.resource }))
+      .filter((bound): bound is Bound => !isRefusal(bound))
+    byType.set(type, bounds)
+  }
+  return bounds
+}
+
+const PARSED_BOUNDS = new WeakMap<Delegation, WeakMap<ActionType, readonly Bound[]>>()

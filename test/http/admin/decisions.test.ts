@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { adminApi } from '../../support/clients.ts'
+import { startTestServer, type TestServer } from '../../support/server.ts'
+import { createWorld, type World } from '../../support/world.ts'
+
+let server: TestServer
+let world: World
+beforeAll(async () => {
+  server = await startTestServer()
+  world = await createWorld(server)
+})
+afterAll(() => server.close())
+
+const attempt = (action: object, change: object = {}) =>
+  world.api.call('POST', '/admin/decisions', {
+    agent: world.agent.id,
+    resource: world.identifier,
+    authorization_details: [action],
+    ...change,
+  })
+
+test('an action that the delegation allows -> permit, with the delegation and the sentence', async () => {
+  const { status, body } = await attempt(world.action)
+  expect([status, body]).toEqual([
+    200,
+    {
+      decision: 'permit',
+      delegation: world.delegation.id,
+      because: [0],
+      sentence: expect.stringContaining('bob@example.com'),
+    },
+  ])
+})
+
+test('an action outside the bounds -> forbid, with the first member that does not fit, as the exchange says it', async () => {
+  const action = { ...world.action, to: ['bob@example.com', 'eve@evil.example'] }
+  const { body } = await attempt(action)
+  expect(body).toMatchObject({ decision: 'forbid', refusal: 'action_not_permitted', member: 'to[1]' })
+  expect((await world.exchange({}, { action })).body.error).toBe('access_denied')
+})
+
+test.each([
+  { what: 'an unknown member', action: { bcc: ['x@example.com'] }, refusal: 'action_member_invalid' },
+  { what: 'another type', action: { type: 'nothing' }, refusal: 'action_type_unknown' },
+])('$what -> forbid $refusal', async ({ action, refusal }) => {
+  expect((await attempt({ ...world.action, ...action })).body).toMatchObject({ decision: 'forbid', refusal })
+})
+
+test('of several delegations one that allows it is enough', async () => {
+  const answer = await world.api.call('POST', '/admin/delegations', {
+    principal: world.principal,
+    agent: world.agent.id,
+    resource: world.identifier,
+    authorization_details: [
+      { type: 'email_send', to: ['eve@evil.example'], subject: { $any: true }, body: { $any: true } },
+    ],
+  })
+  const { body } = await attempt({ ...world.action, to: ['eve@evil.example'] })
+  expect(body).toMatchObject({ decision: 'permit', delegation: answer.body.id })
+  const first = await attempt({ ...world.action, to: ['eve@evil.example'] }, { delegation: world.delegation.id })
+  expect(first.body.decision).toBe('forbid')
+  await world.api.call('DELETE', `/admin/delegations/${answer.body.id}`)
+})
+
+test('nothing is issued or recorded by it, and the scope that reads is enough', async () => {
+  const count = async () =>
+    (await world.api.call('GET', `/admin/records?agent=${world.agent.id}&limit=200`)).body.items.length
+  const before = await count()
+  const reader = await adminApi(server.issuer, server.admin, 'admin:read')
+  const { status } = await reader.call('POST', '/admin/decisions', {
+    agent: world.agent.id,
+    resource: world.identifier,
+    authorization_details: [world.action],
+  })
+  expect(status).toBe(200)
+  expect(await count()).toBe(before)
+})
+
+test('an unknown agent, another agent’s delegation, two actions -> 422', async () => {
+  const other = await createWorld(server)
+  expect((await attempt(world.action, { agent: 'nobody' })).status).toBe(422)
+  expect((await attempt(world.action, { delegation: other.delegation.id })).status).toBe(422)
+  expect((await attempt(world.action, { authorization_details: [world.action, world.action] })).status).toBe(422)
+})
