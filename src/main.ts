@@ -1,11 +1,6 @@
-import { CredentialUnusable } from './adapters/bootstrap/administrator-credential.ts'
-import { KeyEncryptionRefused } from './adapters/keys/key-encryption.ts'
-import { DataDirectoryInUse } from './adapters/prisma/data-directory-lock.ts'
-import { isDatabaseUnavailable } from './adapters/prisma/database-errors.ts'
-import { MigrationRefused } from './adapters/prisma/migrate.ts'
-import { DatabaseRefused } from './adapters/prisma/postgres-database.ts'
-import { ConfigError, readConfig } from './config.ts'
-import { startServer } from './server.ts'
+import { openLog } from './adapters/log.ts'
+import { readConfig } from './config.ts'
+import { explainStart } from './explain-start.ts'
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 const complain = (line: string) => process.stderr.write(`writ: ${line}\n`)
@@ -13,6 +8,10 @@ const complain = (line: string) => process.stderr.write(`writ: ${line}\n`)
 /** Reads the configuration, starts the server, and drains it on SIGTERM. */
 async function main(): Promise<void> {
   const config = readConfig(process.env)
+  // Libraries that talk to the console, some while they are loaded, talk to the operators' log instead.
+  const log = openLog(config.logLevel)
+  console.info = console.warn = (notice: unknown) => log.debug({ notice: String(notice) }, 'a library said')
+  const { startServer } = await import('./server.ts')
   const server = await startServer(config, { progress: (line) => complain(line) })
 
   let isStopping = false
@@ -33,40 +32,7 @@ async function main(): Promise<void> {
   say(`writ listening on ${server.issuer}`)
 }
 
-/** Faults that an operator can mend: their message is one line that says how. */
-const MENDABLE = [
-  ConfigError,
-  DataDirectoryInUse,
-  DatabaseRefused,
-  MigrationRefused,
-  KeyEncryptionRefused,
-  CredentialUnusable,
-]
-
-/** Wrong password, unknown role, unknown database: what PostgreSQL answers to a wrong DATABASE_URL. */
-const WRONG_DATABASE_URL: ReadonlySet<string | undefined> = new Set(['28P01', '28000', '3D000', '42501'])
-
-/** What an operator can mend is one line; everything else is a fault, with its stack. */
-function explain(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  if (MENDABLE.some((kind) => error instanceof kind)) return error.message
-  const { code, address, port, syscall, message, stack } = error as NodeJS.ErrnoException & {
-    address?: string
-    port?: number
-  }
-  if (code === 'EADDRINUSE') return `${address}:${port} is in use; stop what listens there, or set WRIT_PORT`
-  if (syscall === 'listen') return `${message}; check WRIT_HOST and WRIT_PORT`
-  if (WRONG_DATABASE_URL.has(code)) return `the database refuses us: ${message}; check DATABASE_URL`
-  if (isDatabaseUnavailable(error)) return `the database cannot be reached: ${reasonOf(error)}; check DATABASE_URL`
-  if (syscall !== undefined) return `${message}; check WRIT_DATA_DIR`
-  return stack ?? message
-}
-
-/** One failed attempt per address of a host name comes as an AggregateError without words of its own. */
-const reasonOf = (error: Error): string =>
-  error instanceof AggregateError ? error.errors.map(({ message }: Error) => message).join(', ') : error.message
-
 main().catch((error: unknown) => {
-  complain(explain(error))
+  complain(explainStart(error))
   process.exit(1)
 })

@@ -35,6 +35,8 @@ export interface ReplayMark {
   readonly key: string
   /** Until when it could still be accepted. NumericDate. */
   readonly until: number
+  /** When it was made, as it says. NumericDate. */
+  readonly issuedAt: number
 }
 
 /** Who the client has shown to be. Nothing is accepted before `marks` are committed. */

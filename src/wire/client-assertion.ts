@@ -34,6 +34,8 @@ export interface AssertionClaims {
   readonly jti: string
   /** Until when the pair `clientId`, `jti` must be remembered. Unit: seconds since the epoch. */
   readonly rememberUntil: number
+  /** Unit: seconds since the epoch. */
+  readonly iat: number
 }
 
 /** One registered, active key of a client. */
@@ -83,7 +85,7 @@ export function checkAssertion(
   if (nbf !== undefined && !(typeof nbf === 'number' && nbf <= nowSeconds + SKEW_SECONDS)) {
     return invalid('"nbf" of the client assertion is not a number in the past')
   }
-  return { clientId, jti, rememberUntil: exp + 2 * SKEW_SECONDS }
+  return { clientId, jti, iat, rememberUntil: exp + 2 * SKEW_SECONDS }
 }
 
 /**

@@ -74,6 +74,7 @@ export const newMark = (kind: ReplayMark['kind'] = 'proof', name: string = rando
   kind,
   key: createHash('sha256').update(name).digest('hex'),
   until: Math.floor(Date.now() / 1_000) + 600,
+  issuedAt: Math.floor(Date.now() / 1_000) + 1,
 })
 
 /** What an issuance may deviate in. */

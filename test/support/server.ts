@@ -15,6 +15,8 @@ export interface TestServer extends RunningServer {
   readonly databaseUrl: string | undefined
   /** The first administrator, with the key from its credential file. */
   readonly admin: TestClient
+  /** Stops it and leaves its database and files where they are; closing it removes them. */
+  readonly stop: () => Promise<void>
 }
 
 /**
@@ -42,6 +44,7 @@ export async function startTestServer(settings: object = {}, options: StartOptio
     dataDirectory,
     databaseUrl,
     admin: administrator(JSON.parse(await readFile(join(dataDirectory, 'admin-credential.json'), 'utf8'))),
+    stop: server.close,
     close: async () => {
       await server.close()
       await postgres?.drop()

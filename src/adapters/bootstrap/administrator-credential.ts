@@ -2,9 +2,9 @@ import { generateKeyPairSync } from 'node:crypto'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { isRefusal } from '../../core/refusal.ts'
-import { jwkThumbprint, parsePublicJwk } from '../../wire/jwk.ts'
+import { jwkThumbprint, type PublicJwk, parsePublicJwk } from '../../wire/jwk.ts'
 import { createPrivateFile, readPrivateFile } from '../keys/private-file.ts'
-import type { Database } from '../prisma/open-database.ts'
+import type { Database, Query } from '../prisma/open-database.ts'
 
 const CLIENT_ID = 'admin'
 const SCOPE = ['admin', 'admin:read', 'admin:approve']
@@ -30,12 +30,7 @@ export async function ensureAdministrator(
 ): Promise<string | undefined> {
   const [row] = await database.query('SELECT 1 FROM administrator LIMIT 1')
   if (row !== undefined) return undefined
-  const path = credentialPath(dataDirectory)
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const credential = { client_id: CLIENT_ID, jwk: { ...privateKey.export({ format: 'jwk' }), alg: 'ES256' } }
-  await createPrivateFile(path, `${JSON.stringify(credential, null, 2)}\n`)
-
-  const jwk = await readCredentialKey(path)
+  const { path, jwk } = await writeCredential(dataDirectory)
   await database.transaction(async (query) => {
     await query(`INSERT INTO identity (id, kind) VALUES ($1, 'administrator')`, [CLIENT_ID])
     await query('INSERT INTO administrator (id, name, scope) VALUES ($1, $2, $3)', [
@@ -43,14 +38,57 @@ export async function ensureAdministrator(
       'First administrator',
       SCOPE,
     ])
-    await query(`INSERT INTO key (kid, owner_id, jwk, label) VALUES ($1, $2, $3::jsonb, $4)`, [
-      jwkThumbprint(jwk),
-      CLIENT_ID,
-      JSON.stringify(jwk),
-      'admin-credential.json',
-    ])
+    await insertKey(query, jwk)
   })
   return path
+}
+
+/**
+ * Gives the first administrator a new key, every scope and an active status: the only way back for who has lost it.
+ *
+ * Its old keys are retired. The record says that it was done here, past the admin API.
+ */
+export async function resetAdministrator(
+  database: Pick<Database, 'transaction'>,
+  dataDirectory: string,
+  recordId: string,
+): Promise<void> {
+  const { jwk } = await writeCredential(dataDirectory)
+  await database.transaction(async (query) => {
+    await query(`INSERT INTO identity (id, kind) VALUES ($1, 'administrator') ON CONFLICT DO NOTHING`, [CLIENT_ID])
+    await query(
+      `INSERT INTO administrator (id, name, scope) VALUES ($1, $2, $3)
+       ON CONFLICT (id) DO UPDATE SET scope = excluded.scope, status = 'active',
+         version = administrator.version + 1, updated_at = now()`,
+      [CLIENT_ID, 'First administrator', SCOPE],
+    )
+    await query(`UPDATE key SET status = 'retired', retired_at = now() WHERE owner_id = $1 AND status = 'active'`, [
+      CLIENT_ID,
+    ])
+    await insertKey(query, jwk)
+    await query(
+      `INSERT INTO record (id, kind, decision, client, because) VALUES ($1, 'admin', 'done', NULL, $2::jsonb)`,
+      [recordId, JSON.stringify({ operation: 'administrator.reset_credential', target: CLIENT_ID })],
+    )
+  })
+}
+
+/** A new key in the file, or the one of an earlier start that died before its client was committed. */
+async function writeCredential(dataDirectory: string) {
+  const path = credentialPath(dataDirectory)
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const credential = { client_id: CLIENT_ID, jwk: { ...privateKey.export({ format: 'jwk' }), alg: 'ES256' } }
+  await createPrivateFile(path, `${JSON.stringify(credential, null, 2)}\n`)
+  return { path, jwk: await readCredentialKey(path) }
+}
+
+async function insertKey(query: Query, jwk: PublicJwk): Promise<void> {
+  await query(`INSERT INTO key (kid, owner_id, jwk, label) VALUES ($1, $2, $3::jsonb, $4)`, [
+    jwkThumbprint(jwk),
+    CLIENT_ID,
+    JSON.stringify(jwk),
+    'admin-credential.json',
+  ])
 }
 
 /** A left-over credential file that cannot be used. The message is one line for the operator. */

@@ -3,6 +3,7 @@ import { isKeyCurrent } from '../../core/agent/client.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import type { Authenticator, ClientEvidence, Directory, ReplayMark } from '../../ports.ts'
 import {
+  type AssertionClaims,
   checkAssertion,
   readAssertion,
   type UnverifiedAssertion,
@@ -60,7 +61,7 @@ export function authenticator({ issuer, directory, keys, nonces }: Authenticator
           if (freshness === 'cached') continue
           return { refusal: signer as Refusal, marks: [] }
         }
-        const marks: ReplayMark[] = [assertionMark(client.id, claims.jti, claims.rememberUntil)]
+        const marks: ReplayMark[] = [assertionMark(claims)]
         const refused = (refusal: Refusal) => ({ refusal, client, marks })
         if (client.status !== 'active') {
           if (freshness === 'cached') continue
@@ -96,13 +97,13 @@ function readEvidence(evidence: ClientEvidence): UnverifiedAssertion | Refusal {
 }
 
 /** One key function for every door that takes an assertion: client and `jti`. */
-export function assertionMark(clientId: string, jti: string, until: number): ReplayMark {
-  return { kind: 'assertion', key: markKey('assertion', clientId, jti), until }
+export function assertionMark({ clientId, jti, iat, rememberUntil }: AssertionClaims): ReplayMark {
+  return { kind: 'assertion', key: markKey('assertion', clientId, jti), until: rememberUntil, issuedAt: iat }
 }
 
 /** One key function for every door that takes a proof: key and `jti` (RFC 9449 §11.1). */
-export function proofMark(proof: Pick<Proof, 'jkt' | 'jti' | 'rememberUntil'>): ReplayMark {
-  return { kind: 'proof', key: markKey('proof', proof.jkt, proof.jti), until: proof.rememberUntil }
+export function proofMark({ jkt, jti, iat, rememberUntil }: Proof): ReplayMark {
+  return { kind: 'proof', key: markKey('proof', jkt, jti), until: rememberUntil, issuedAt: iat }
 }
 
 /** The parts are told apart by a byte that neither a client id nor a thumbprint can hold. */

@@ -12,12 +12,13 @@ export function enrolments({ transaction }: Pick<Database, 'transaction'>): Enro
     redeem: ({ code, jwk, kid, mark, label, recordId, requestId }) =>
       // A refusal commits as well: all it has written by then is the mark, and a proof is used up whatever comes of it.
       transaction(async (query) => {
-        const [fresh] = await query(
+        const [fresh] = await query<{ is_of_this_epoch: boolean }>(
           `INSERT INTO replay_mark (key, request_id, expires_at) VALUES (decode($1, 'hex'), $2::uuid, to_timestamp($3))
-           ON CONFLICT DO NOTHING RETURNING 1 AS one`,
-          [mark.key, recordId, mark.until],
+           ON CONFLICT DO NOTHING RETURNING NOT EXISTS (
+             SELECT 1 FROM generation g WHERE to_timestamp($4) <= g.restored_at) AS is_of_this_epoch`,
+          [mark.key, recordId, mark.until, mark.issuedAt],
         )
-        if (fresh === undefined) return refuse('proof_replayed', 'the DPoP proof was used before')
+        if (fresh?.is_of_this_epoch !== true) return refuse('proof_replayed', 'the DPoP proof was used before')
 
         // Whoever holds the row holds the code: a second redemption waits here and then finds it used.
         const [open] = await query<{ id: string; agent_id: string; jkt: string | null }>(

@@ -129,4 +129,11 @@ function toRow(entry: CommitEntry, n: number): object {
 }
 
 const toMarks = (entry: CommitEntry, n: number) =>
-  entry.marks.map(({ kind, key, until }) => ({ n, request: entry.attemptId, kind, key, until }))
+  entry.marks.map(({ kind, key, until, issuedAt }) => ({
+    n,
+    request: entry.attemptId,
+    kind,
+    key,
+    until,
+    issued: issuedAt,
+  }))

@@ -22,7 +22,8 @@ export function oidcStore(query: Query, issuance: Issuance, ids: Ids, clock: Clo
   return {
     markOnce: async (id, expiresInSeconds) => {
       const key = createHash('sha256').update(`oidc-provider\n${id}`).digest('hex')
-      const mark = { kind: 'proof' as const, key, until: clock().getTime() / 1_000 + expiresInSeconds }
+      const issuedAt = clock().getTime() / 1_000
+      const mark = { kind: 'proof' as const, key, until: issuedAt + expiresInSeconds, issuedAt }
       const { outcome } = await issuance.commit({ attemptId: ids.recordId(), marks: [mark], decision: 'none' })
       return outcome === 'committed'
     },

@@ -13,6 +13,7 @@ const LIVE = `
   JOIN resource r ON r.identifier = c.resource AND r.status = 'active'
   JOIN action_type t ON t.type = c.action_type AND t.status = 'active'
   WHERE c.jti = $1 AND c.kind = 'action_token' AND c.decision = 'issued' AND c.token_expires_at > clock_timestamp()
+    AND NOT EXISTS (SELECT 1 FROM generation g WHERE c.at <= g.restored_at)
     AND NOT EXISTS (SELECT 1 FROM revoked_token x WHERE x.jti = c.jti)
     AND NOT EXISTS (
       SELECT 1 FROM unnest(d.lineage) AS l (id) LEFT JOIN delegation e ON e.id = l.id
