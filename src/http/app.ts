@@ -4,6 +4,7 @@ import { refuse } from '../core/refusal.ts'
 import { answerOAuthError, answerUnavailable } from './oauth/oauth-error.ts'
 import { answerProblem } from './problem.ts'
 import { requestId } from './request-id.ts'
+import { requestTarget } from './request-target.ts'
 
 /** The doors, each built by its own file. */
 export interface AppParts {
@@ -27,11 +28,13 @@ export interface AppParts {
 /** What the server answers, from the outermost layer inwards: id, faults, doors. No decisions. */
 export function createApp(parts: AppParts): Koa {
   const app = new Koa()
+  app.use(requestTarget)
   app.use(requestId)
   app.use(faults(parts))
   app.use(securityHeaders)
 
-  const router = new Router()
+  // One spelling for every path: what is not exactly it is nowhere.
+  const router = new Router({ strict: true, sensitive: true })
   router.post('/token', parts.token)
   router.post('/introspect', parts.introspection)
   router.post('/revoke', parts.revocation)

@@ -1,5 +1,8 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { errorDescription } from '../wire/error-description.ts'
+import { newRequestId } from './request-id.ts'
 
 const KiB = 1024
 const LOOPBACK = ['127.0.0.1', '::1'] as const
@@ -43,6 +46,12 @@ function listenOn(handle: RequestListener, host: string, port: number): Promise<
     { maxHeaderSize: 32 * KiB, headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 15_000 },
     handle,
   )
+  server.on('clientError', answerBrokenRequest)
+  server.on('checkExpectation', (_request, response) => {
+    response
+      .writeHead(417, { ...jsonHeaders(), Connection: 'close' })
+      .end(brokenBody('this "Expect" is not understood'))
+  })
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const isAbsent = host === '::1' && (error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT')
@@ -52,6 +61,29 @@ function listenOn(handle: RequestListener, host: string, port: number): Promise<
     server.listen(port, host, () => resolve(server))
   })
 }
+
+/** What is no HTTP request has no path, and so no door: it is answered here, in the OAuth endpoints' form. */
+function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW'
+  const status = isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request'
+  const body = brokenBody(isTooLarge ? 'the headers are too large' : 'this is not an HTTP request')
+  const headers = { ...jsonHeaders(), Connection: 'close', 'Content-Length': Buffer.byteLength(body) }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n${body}`)
+}
+
+const jsonHeaders = () => ({
+  'Content-Type': 'application/json; charset=utf-8',
+  'Cache-Control': 'no-store',
+  'X-Request-Id': newRequestId(),
+})
+
+const brokenBody = (description: string) =>
+  JSON.stringify({ error: 'invalid_request', error_description: errorDescription(description) })
 
 async function drain(servers: readonly Server[], seconds: number): Promise<void> {
   const closed = Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))

@@ -8,8 +8,10 @@ const ACCEPTABLE = /^[A-Za-z0-9._-]{1,64}$/
 export const requestId: Middleware = async (context, next) => {
   const [inbound, ...more] = headerValues(context.req, 'x-request-id')
   const isKept = inbound !== undefined && more.length === 0 && ACCEPTABLE.test(inbound)
-  const id = isKept ? inbound : randomBytes(12).toString('base64url')
+  const id = isKept ? inbound : newRequestId()
   context.state.requestId = id
   context.set('X-Request-Id', id)
   await next()
 }
+
+export const newRequestId = (): string => randomBytes(12).toString('base64url')

@@ -4,7 +4,7 @@ import { lookUpRecords, lookUpSigningKeys } from '../../commands/admin/look-up.t
 import type { AuditRecord, RegisteredSigningKey } from '../../commands/admin/registered.ts'
 import { type RevokedToken, revokeToken } from '../../commands/admin/revoke-token.ts'
 import { rotateSigningKeys } from '../../commands/admin/rotate-signing-keys.ts'
-import { ActionTypeName, Id, Reason, ReasonOnly, Timestamp, withoutNulls } from './members.ts'
+import { ActionTypeName, Id, Reason, ReasonOnly, TimestampText, withoutNulls } from './members.ts'
 import { change, list, type Route, show } from './route.ts'
 
 const RecordFilters = z.strictObject({
@@ -15,9 +15,9 @@ const RecordFilters = z.strictObject({
   type: ActionTypeName.optional(),
   decision: z.enum(['issued', 'refused', 'done']).optional(),
   /** Exclusive. */
-  after: Timestamp.optional(),
+  after: TimestampText.optional(),
   /** Exclusive. */
-  before: Timestamp.optional(),
+  before: TimestampText.optional(),
 })
 const Rotation = z.strictObject({ compromised: z.boolean().default(false), reason: Reason.optional() })
 

@@ -18,11 +18,22 @@ export const ActionTypeName = z
   .string()
   .regex(/^[A-Za-z][A-Za-z0-9._:/-]{0,127}$/, 'must be the name of an action type')
 
-/** RFC 3339 with an offset. */
-export const Timestamp = z.iso
-  .datetime({ offset: true, error: 'must be a time as in RFC 3339, with an offset' })
-  .max(40)
-  .transform((text) => new Date(text))
+/** The last moment that a time may name: the end of the year 9999. Unit: seconds since the epoch. */
+const LAST_SECOND = 253_402_300_799
+
+/** A NumericDate (RFC 7519 §2), as everywhere in this contract. */
+export const Timestamp = z
+  .number({ error: 'must be a NumericDate: seconds since 1970-01-01 UTC, as a number' })
+  .min(0)
+  .max(LAST_SECOND)
+  .transform((seconds) => new Date(Math.round(seconds * 1_000)))
+
+/** The same in a query, where everything is text. */
+export const TimestampText = z
+  .string()
+  .regex(/^(0|[1-9][0-9]{0,11})(\.[0-9]{1,3})?$/, 'must be a NumericDate: seconds since 1970-01-01 UTC')
+  .transform(Number)
+  .pipe(Timestamp)
 
 /** A public JWK: P-256 or Ed25519, with its required members only once it is read. */
 export const PublicKey = z.record(z.string().max(255), z.json()).transform((value, context) => {

@@ -174,5 +174,11 @@ function problemAnswer(status: number, detail: string, requestId: string): Answe
 }
 
 function answer(status: number, { view, etag, location }: Shown): Answer {
-  return { status, body: JSON.stringify(view), etag, location }
+  return { status, body: JSON.stringify(view, numericDates), etag, location }
+}
+
+/** Times leave as NumericDate; `toJSON` has made text of a Date before a replacer sees it, so it looks at the original. */
+function numericDates(this: Readonly<Record<string, unknown>>, name: string, value: unknown): unknown {
+  const original = this[name]
+  return original instanceof Date ? original.getTime() / 1_000 : value
 }

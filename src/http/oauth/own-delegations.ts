@@ -56,7 +56,9 @@ const view = (delegation: RegisteredDelegation, subjectToken: string) => ({
   authorization_details: delegation.authorizationDetails,
   approval: { mode: 'none' },
   delegable: { max_depth: 0 },
-  not_before: delegation.notBefore,
-  expires_at: delegation.expiresAt,
+  ...(delegation.notBefore !== undefined && { not_before: numericDate(delegation.notBefore) }),
+  expires_at: numericDate(delegation.expiresAt),
   subject_token: subjectToken,
 })
+
+const numericDate = (date: Date) => date.getTime() / 1_000

@@ -84,14 +84,14 @@ describe('keys', () => {
 
   test('expires_at must be in the future, and have an offset', async () => {
     await post('/admin/agents', { id: 'expiring' })
-    const at = (ms: number) => new Date(Date.now() + ms).toISOString()
+    const at = (ms: number) => (Date.now() + ms) / 1_000
     const add = (expires_at: unknown) => post('/admin/agents/expiring/keys', { jwk: newJwk(), expires_at })
     expect((await add(at(-1_000))).status).toBe(422)
-    expect((await add('2099-01-01T00:00:00')).status).toBe(422)
+    expect((await add('2099-01-01T00:00:00Z')).status).toBe(422)
     expect((await add('tomorrow')).status).toBe(422)
-    expect((await add('2099-02-30T00:00:00Z')).status).toBe(422)
-    const made = await add('2099-01-01T02:00:00+02:00')
-    expect(made.body.expires_at).toBe('2099-01-01T00:00:00.000Z')
+    expect((await add(-1)).status).toBe(422)
+    const made = await add(4_070_908_800)
+    expect(made.body.expires_at).toBe(4_070_908_800)
   })
 
   test('a key is found under its owner only, and an owner under its kind only', async () => {
