@@ -64,6 +64,22 @@ CREATE TABLE "agent" (
 );
 
 -- CreateTable
+CREATE TABLE "enrolment" (
+    "id" TEXT NOT NULL,
+    "agent_id" TEXT NOT NULL,
+    "code_hash" BYTEA NOT NULL,
+    "jkt" TEXT,
+    "created_by" TEXT NOT NULL,
+    "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "expires_at" TIMESTAMPTZ(3) NOT NULL,
+    "used_at" TIMESTAMPTZ(3),
+    "kid" TEXT,
+    "withdrawn_at" TIMESTAMPTZ(3),
+
+    CONSTRAINT "enrolment_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
 CREATE TABLE "principal" (
     "id" TEXT NOT NULL,
     "kind" "principal_kind" NOT NULL,
@@ -175,6 +191,7 @@ CREATE TABLE "server_secret" (
 CREATE TABLE "generation" (
     "id" INTEGER NOT NULL,
     "value" BIGINT NOT NULL,
+    "restored_at" TIMESTAMPTZ(3),
 
     CONSTRAINT "generation_pkey" PRIMARY KEY ("id")
 );
@@ -255,6 +272,12 @@ CREATE TABLE "idempotency_key" (
 CREATE INDEX "key_owner_id_idx" ON "key"("owner_id");
 
 -- CreateIndex
+CREATE UNIQUE INDEX "enrolment_code_hash_key" ON "enrolment"("code_hash");
+
+-- CreateIndex
+CREATE INDEX "enrolment_agent_id_id_idx" ON "enrolment"("agent_id", "id");
+
+-- CreateIndex
 CREATE UNIQUE INDEX "resource_identifier_key" ON "resource"("identifier");
 
 -- CreateIndex
@@ -297,6 +320,9 @@ ALTER TABLE "key" ADD CONSTRAINT "key_owner_id_fkey" FOREIGN KEY ("owner_id") RE
 ALTER TABLE "agent" ADD CONSTRAINT "agent_id_fkey" FOREIGN KEY ("id") REFERENCES "identity"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
 
 -- AddForeignKey
+ALTER TABLE "enrolment" ADD CONSTRAINT "enrolment_agent_id_fkey" FOREIGN KEY ("agent_id") REFERENCES "agent"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
+
+-- AddForeignKey
 ALTER TABLE "principal" ADD CONSTRAINT "principal_id_fkey" FOREIGN KEY ("id") REFERENCES "identity"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
 
 -- AddForeignKey
@@ -310,6 +336,7 @@ ALTER TABLE "delegation" ADD CONSTRAINT "delegation_principal_id_fkey" FOREIGN K
 
 -- AddForeignKey
 ALTER TABLE "delegation" ADD CONSTRAINT "delegation_agent_id_fkey" FOREIGN KEY ("agent_id") REFERENCES "agent"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
+
 
 
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -353,7 +380,7 @@ CREATE TRIGGER "key_is_never_reused" BEFORE DELETE ON "key"
 --
 -- entries: [{ n, request, decision: 'issued' | 'refused' | 'none', refusal, … columns of record,
 --             assertion_kid, lineage, resource_id, resource_version }]; n counts from 0 without a gap.
--- marks:   [{ n, request, kind: 'assertion' | 'proof', key: hex, until: epoch seconds }]
+-- marks:   [{ n, request, kind: 'assertion' | 'proof', key: hex, until: epoch seconds, issued: epoch seconds }]
 -- Answers, for each n: 'ok', a refusal code, or 'stale' (decided on a version that is no longer the current one: nothing
 -- was recorded, decide again), and whether a refusal was stored as a record (false above the cap: it was only counted).
 CREATE FUNCTION writ_commit(entries jsonb, marks jsonb, refusal_cap int)
@@ -398,9 +425,11 @@ BEGIN
       resource_version int, action_type text, action_type_version int)
     LEFT JOIN (
       SELECT m.n, min(m.kind) AS kind
-      FROM jsonb_to_recordset(marks) AS m (n int, request uuid, kind text, key text)
+      FROM jsonb_to_recordset(marks) AS m (n int, request uuid, kind text, key text, issued double precision)
+      LEFT JOIN "generation" g ON g."id" = 1
       LEFT JOIN "replay_mark" x ON x."key" = decode(m.key, 'hex') AND x."request_id" = m.request
-      WHERE x."key" IS NULL
+      -- What was made before a restore may have been used in the time that the backup does not know of.
+      WHERE x."key" IS NULL OR to_timestamp(m.issued) <= g."restored_at"
       GROUP BY m.n
     ) lost ON lost.n = e.n
     LEFT JOIN "agent" a ON a."id" = e.agent
