@@ -55,6 +55,35 @@ const bytes = (...parts: (string | number[])[]) =>
 const deep = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
 const deepObject = (levels: number) => ['{"a":'.repeat(levels), '1', '}'.repeat(levels)].join('')
 
+test.each([
+  { what: 'a target that is no URL', head: 'GET http://[ HTTP/1.1', status: 404 },
+  { what: 'a target without a slash', head: 'GET healthz HTTP/1.1', status: 404 },
+  {
+    what: 'the absolute form (RFC 9112 §3.2.2), of whatever host',
+    head: 'GET http://evil.example/healthz HTTP/1.1',
+    status: 200,
+  },
+  { what: 'no HTTP at all', head: 'hello', status: 400 },
+  { what: 'headers beyond every measure', head: `GET /healthz HTTP/1.1\r\nX-A: ${'a'.repeat(64 * KiB)}`, status: 431 },
+  { what: 'an expectation that is not understood', head: 'GET /healthz HTTP/1.1\r\nExpect: a miracle', status: 417 },
+])('$what -> $status, as JSON, with a request id', async ({ head, status }) => {
+  const text = await new Promise<string>((resolve, reject) => {
+    const socket = connect(server.port, '127.0.0.1', () =>
+      socket.write(`${head}\r\nHost: x\r\nConnection: close\r\n\r\n`),
+    )
+    let received = ''
+    socket.on('data', (chunk) => {
+      received += chunk
+    })
+    socket.on('end', () => resolve(received))
+    socket.on('error', reject)
+  })
+  expect(text).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+  expect(text).toMatch(/^x-request-id: [A-Za-z0-9._-]{1,64}\r$/im)
+  expect(text).toMatch(/^content-type: application\/json/im)
+  expect(text).not.toMatch(INSIDES)
+})
+
 describe('forms that are none', () => {
   const bodies: readonly [string, string | Buffer, number][] = [
     ['1 MiB of one letter', 'a'.repeat(MiB), 413],
