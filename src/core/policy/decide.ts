@@ -40,6 +40,7 @@ const isNonEmpty = (indexes: number[]): indexes is [number, ...number[]] => inde
 /** The gap that lies furthest in the action's own order: of all bounds, that one agrees with the action for longest. */
 function nearest(action: Action, gaps: readonly Gap[]): Gap | undefined {
   // Type and location are the first members of an action, so bounds of another type or place come last by themselves.
+  if (gaps.length < 2) return gaps[0]
   const compare = memberOrder(action.details)
   return gaps.toSorted((a, b) => compare(b.member, a.member))[0]
 }
