@@ -50,11 +50,9 @@ export interface Authentication {
 }
 
 /** A refused authentication. `client` is there when the assertion was good and something after it was not. */
-export interface Unauthenticated {
-  readonly refusal: Refusal
-  readonly client?: Client
-  readonly marks: readonly ReplayMark[]
-}
+export type Unauthenticated =
+  | { readonly refusal: Refusal; readonly client: Client; readonly marks: readonly ReplayMark[] }
+  | { readonly refusal: Refusal; readonly client?: never; readonly marks: readonly [] }
 
 export interface Authenticator {
   /**
@@ -174,7 +172,14 @@ export interface Signer {
 }
 
 /** Whether a client may be served now, or asks too often. */
-export type Admission = (clientId: string, now: Date) => boolean
+export interface Admission {
+  /** Takes one of the client's requests, if there is one. */
+  readonly admits: (clientId: string, now: Date) => boolean
+  /** Gives one back: the request was not the client's own. Whoever replays what he caught must not use up its share. */
+  readonly giveBack: (clientId: string, now: Date) => void
+  /** Takes one of the requests that a client may get wrong; their number is counted apart. */
+  readonly admitsFailure: (clientId: string, now: Date) => boolean
+}
 
 /** Refusals of strangers: counted, never stored one by one. */
 export interface StrangerTally {

@@ -15,7 +15,7 @@ import { isDatabaseUnavailable } from './adapters/prisma/database-errors.ts'
 import { directory as openDirectory } from './adapters/prisma/directory.ts'
 import { enrolments } from './adapters/prisma/enrolments.ts'
 import { watchGeneration } from './adapters/prisma/generation.ts'
-import { groupCommit } from './adapters/prisma/group-commit.ts'
+import { CommitQueueFull, groupCommit } from './adapters/prisma/group-commit.ts'
 import { migrate } from './adapters/prisma/migrate.ts'
 import { oidcStore } from './adapters/prisma/oidc-store.ts'
 import { openDatabase } from './adapters/prisma/open-database.ts'
@@ -134,13 +134,15 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     )
     closing.splice(-1, 0, generation.stop)
 
+    const clientRequests = rateLimiter(config.clientRequests)
+    const clientFailures = rateLimiter(config.clientRequests)
     const ports = {
       issuer,
       now: clock,
       ids: systemIds,
       defaultLifetimeSeconds: config.actionTokenSeconds,
       authenticator: authenticator({ issuer, directory, keys: proofKeys, nonces }),
-      admits: rateLimiter(config.clientRequests).take,
+      admission: { admits: clientRequests.take, giveBack: clientRequests.giveBack, admitsFailure: clientFailures.take },
       subjectTokens: subjectTokens(issuer, keys),
       directory,
       issuance,
@@ -193,7 +195,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
         await query('SELECT 1')
         return keys.active() !== undefined
       },
-      isUnavailable: isDatabaseUnavailable,
+      isUnavailable: (error) => isDatabaseUnavailable(error) || error instanceof CommitQueueFull,
       logFault: ({ error, ...where }) => log.error({ error, ...where }, 'a request failed'),
     })
     handle = app.callback()

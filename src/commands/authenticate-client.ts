@@ -10,7 +10,7 @@ import type {
   RecordEntry,
   StrangerTally,
 } from '../ports.ts'
-import { commitDetail } from './commit-detail.ts'
+import { commitDetail, isReplayed } from './commit-detail.ts'
 
 export type { ClientEvidence }
 
@@ -18,7 +18,7 @@ export interface AuthenticatePorts {
   readonly now: Clock
   readonly ids: Ids
   readonly authenticator: Authenticator
-  readonly admits: Admission
+  readonly admission: Admission
   readonly issuance: Issuance
   readonly strangers: StrangerTally
 }
@@ -50,30 +50,36 @@ export async function authenticateClient(
   // Step 1: who is asking? Read afresh: the commit below uses up the marks and does not look at client or keys again.
   const authenticated = await ports.authenticator.authenticate(evidence, proof, 'fresh', now)
   const { client, marks, refusal } = authenticated
-  if (refusal !== undefined && client === undefined) {
+  if (client === undefined) {
     ports.strangers.count(refusal.code)
     return { refusal, isClientKnown: false }
   }
-  if (authenticated.refusal === undefined && !ports.admits(authenticated.client.id, now)) {
+  const { admits, admitsFailure, giveBack } = ports.admission
+  if (!(refusal === undefined ? admits : admitsFailure)(client.id, now)) {
     return { refusal: refuse('rate_exceeded', 'too many requests'), isClientKnown: true }
   }
 
   // Step 2: use up the assertion and the proof, whatever the decision, and find out whether they were used before.
-  const record: RecordEntry | undefined = refusal && {
-    id: attemptId,
-    kind: 'client_authentication',
-    refusal: refusal.code,
-    detail: refusal.detail,
-    client: authenticated.client?.id ?? '',
-    requestId,
-  }
   const committed = await ports.issuance.commit(
-    record === undefined ? { attemptId, marks, decision: 'none' } : { attemptId, marks, decision: 'refused', record },
+    refusal === undefined
+      ? { attemptId, marks, decision: 'none' }
+      : { attemptId, marks, decision: 'refused', record: recordOf(attemptId, client, refusal, requestId) },
   )
   if (committed.outcome === 'refused') {
-    return { refusal: refuse(committed.code, commitDetail(committed.code)), isClientKnown: true }
+    // Whoever sends again what was sent before has not shown that he is the client.
+    const isReplay = isReplayed(committed.code)
+    if (isReplay && refusal === undefined) giveBack(client.id, now)
+    return { refusal: refuse(committed.code, commitDetail(committed.code)), isClientKnown: !isReplay }
   }
   if (authenticated.refusal !== undefined) return { refusal: authenticated.refusal, isClientKnown: true }
-  const { client: shown, jkt } = authenticated
-  return jkt === undefined ? { client: shown } : { client: shown, jkt }
+  return authenticated.jkt === undefined ? { client } : { client, jkt: authenticated.jkt }
 }
+
+const recordOf = (id: string, client: Client, refusal: Refusal, requestId: string): RecordEntry => ({
+  id,
+  kind: 'client_authentication',
+  refusal: refusal.code,
+  detail: refusal.detail,
+  client: client.id,
+  requestId,
+})

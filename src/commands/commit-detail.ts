@@ -14,3 +14,6 @@ const DETAILS: Partial<Record<RefusalCode, string>> = {
 }
 
 export const commitDetail = (code: RefusalCode): string => DETAILS[code] ?? 'refused'
+
+/** Whether an assertion or a proof was sent before: then the sender need not be who made it. */
+export const isReplayed = (code: RefusalCode): boolean => code === 'assertion_replayed' || code === 'proof_replayed'

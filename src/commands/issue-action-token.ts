@@ -12,12 +12,12 @@ import type {
   Signer,
   StrangerTally,
 } from '../ports.ts'
-import { commitDetail } from './commit-detail.ts'
+import { commitDetail, isReplayed } from './commit-detail.ts'
 import { type ConsiderPorts, considerAction } from './consider-action.ts'
 
 export interface IssuePorts extends ConsiderPorts {
   readonly authenticator: Authenticator
-  readonly admits: Admission
+  readonly admission: Admission
   readonly issuance: Issuance
   readonly signer: Signer
   readonly strangers: StrangerTally
@@ -46,7 +46,7 @@ export type IssueOutcome =
       readonly refusal: Refusal
       /** The record of the refusal, when one was stored. */
       readonly decisionId?: string
-      /** False: who asks was not shown, so the caller is a stranger. */
+      /** False: who asks was not shown, or by what somebody has used before: the caller is a stranger. */
       readonly isClientKnown: boolean
     }
 
@@ -71,11 +71,10 @@ export async function issueActionToken(ports: IssuePorts, request: IssueRequest)
       ports.strangers.count(refusal.code)
       return { kind: 'refused', refusal, isClientKnown: false }
     }
+    if (!ports.admission.admitsFailure(client.id, now)) return TOO_MANY
     return refuseOnRecord(ports, { attemptId, marks }, refusal, { client: client.id, requestId: request.requestId })
   }
-  if (!ports.admits(authenticated.client.id, now)) {
-    return { kind: 'refused', refusal: refuse('rate_exceeded', 'too many requests'), isClientKnown: true }
-  }
+  if (!ports.admission.admits(authenticated.client.id, now)) return TOO_MANY
 
   for (const freshness of ATTEMPTS) {
     // Steps 2 to 4: what exactly, for whom and how far, may it now?
@@ -99,7 +98,7 @@ export async function issueActionToken(ports: IssuePorts, request: IssueRequest)
     })
     if (committed.outcome === 'stale') continue
     if (committed.outcome === 'refused') {
-      return refusedByCommit(refuse(committed.code, commitDetail(committed.code)), record, committed.isStored)
+      return refusedByCommit(ports, refuse(committed.code, commitDetail(committed.code)), record, committed.isStored)
     }
 
     // Step 6: sign exactly what was recorded, once.
@@ -127,13 +126,27 @@ async function refuseOnRecord(
   const committed = await ports.issuance.commit({ attemptId, marks, decision: 'refused', record })
   if (committed.outcome === 'stale') throw new Error('a refusal is decided on nothing that could be stale')
   const said = committed.outcome === 'refused' ? refuse(committed.code, commitDetail(committed.code)) : refusal
-  return refusedByCommit(said, record, committed.isStored)
+  return refusedByCommit(ports, said, record, committed.isStored)
 }
 
-/** The account names the member too, cut: an agent chooses the names of members. Unit of the limit: UTF-16 units. */
+/** The account names the member too, cut: an agent chooses the names of members. Unit of the limit: code points. */
 const recordedDetail = ({ detail, member }: Refusal) =>
-  member === undefined ? detail : `${detail}: ${member.slice(0, 200)}`
+  member === undefined ? detail : `${detail}: ${[...member.slice(0, 400)].slice(0, 200).join('')}`
 
-function refusedByCommit(refusal: Refusal, record: RecordEntry, isStored: boolean): IssueOutcome {
-  return { kind: 'refused', refusal, isClientKnown: true, ...(isStored && { decisionId: record.id }) }
+function refusedByCommit(
+  { admission, now }: Pick<IssuePorts, 'admission' | 'now'>,
+  refusal: Refusal,
+  record: RecordEntry,
+  isStored: boolean,
+): IssueOutcome {
+  // Whoever sends again what was sent before has not shown that he is the client.
+  const isReplay = isReplayed(refusal.code)
+  if (isReplay) admission.giveBack(record.client, now())
+  return { kind: 'refused', refusal, isClientKnown: !isReplay, ...(isStored && { decisionId: record.id }) }
+}
+
+const TOO_MANY: IssueOutcome = {
+  kind: 'refused',
+  refusal: refuse('rate_exceeded', 'too many requests'),
+  isClientKnown: true,
 }

@@ -9,8 +9,8 @@ export interface RateLimit {
 export interface RateLimiter {
   /** Takes one, if there is one. */
   readonly take: (name: string, now: Date) => boolean
-  /** Whether one could be taken. */
-  readonly hasRoom: (name: string, now: Date) => boolean
+  /** Puts one back, up to the burst. */
+  readonly giveBack: (name: string, now: Date) => void
 }
 
 /** Names remembered; a full bucket may be forgotten, since a new one is full as well. */
@@ -32,7 +32,11 @@ export function rateLimiter({ perSecond, burst }: RateLimit): RateLimiter {
     return bucket
   }
   return {
-    hasRoom: (name, now) => refilled(name, now).tokens >= 1,
+    giveBack: (name, now) => {
+      const bucket = refilled(name, now)
+      bucket.tokens = Math.min(burst, bucket.tokens + 1)
+      buckets.set(name, bucket)
+    },
     take: (name, now) => {
       const bucket = refilled(name, now)
       buckets.set(name, bucket)

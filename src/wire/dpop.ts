@@ -85,7 +85,7 @@ export function readProof(values: readonly string[]): UnverifiedProof | Refusal<
 
 /** Everything about a proof but its signature and its replay. */
 function checkProofClaims(read: UnverifiedProof, expected: ProofExpectations): Proof | Refusal<ProofRefusalCode> {
-  const { jti, iat, htm, htu, ath, nonce } = read.jws.payload
+  const { jti, iat, exp, nbf, htm, htu, ath, nonce } = read.jws.payload
   if (typeof jti !== 'string' || jti === '' || jti.length > MAX_JTI_CHARACTERS) {
     return refuse('proof_malformed', '"jti" of the DPoP proof is not a string of 1 to 256 characters')
   }
@@ -94,6 +94,11 @@ function checkProofClaims(read: UnverifiedProof, expected: ProofExpectations): P
   if (!(Math.abs(expected.now.getTime() / 1000 - iat) <= WINDOW_SECONDS)) {
     return refuse('proof_stale', '"iat" of the DPoP proof is not within 300 seconds of now')
   }
+  // A proof needs neither, but one that says itself when it is good is held to it (RFC 7519 §4.1.4, §4.1.5).
+  const nowSeconds = expected.now.getTime() / 1000
+  const isPast = exp !== undefined && !(typeof exp === 'number' && nowSeconds < exp + CLOCK_SKEW_SECONDS)
+  const isAhead = nbf !== undefined && !(typeof nbf === 'number' && nbf <= nowSeconds + CLOCK_SKEW_SECONDS)
+  if (isPast || isAhead) return refuse('proof_stale', 'the DPoP proof has expired or is not yet valid')
   if (typeof htm !== 'string' || typeof htu !== 'string') {
     return refuse('proof_malformed', '"htm" and "htu" of the DPoP proof must be strings')
   }

@@ -50,12 +50,12 @@ test('a restored server knows everyone, voids the tokens from before, and takes 
   const restored = await startServer(copy === undefined ? config : { ...config, databaseUrl: copy.url })
   try {
     expect(restored.newCredentialPath).toBeUndefined()
+    // A clock of whole seconds cannot tell what was made in the second of the restore from what was made before it.
+    await new Promise((resolve) => setTimeout(resolve, 1_100))
     const before = await introspect(server.issuer, world.resource, body.access_token)
     expect(before.body).toEqual({ active: false })
     const replayed = await send(`${server.issuer}/token`, captured)
     expect([replayed.status, replayed.body.error]).toEqual([401, 'invalid_client'])
-    // A clock of whole seconds cannot tell what was made in the second of the restore from what was made before it.
-    await new Promise((resolve) => setTimeout(resolve, 1_100))
     const after = await world.exchange()
     expect(after.status).toBe(200)
     expect((await introspect(server.issuer, world.resource, after.body.access_token)).body.active).toBe(true)

@@ -24,6 +24,7 @@ describe('checkAssertion (RFC 7523 §3)', () => {
     expect(isRefusal(read) ? read : checkAssertion(read, expected)).toEqual({
       clientId: 'planner',
       jti: 'j-1',
+      iat: NOW,
       rememberUntil: NOW + 120,
     })
   })

@@ -235,6 +235,7 @@ CREATE TABLE "record" (
     "claims_digest" TEXT,
     "jti" TEXT,
     "jkt" TEXT,
+    "assertion_kid" TEXT,
     "txn" TEXT,
     "turn" TEXT,
     "because" JSONB,
@@ -464,18 +465,18 @@ BEGIN
 
   -- 4. The records: what will be signed, and what was refused.
   INSERT INTO "record" ("id", "at", "kind", "decision", "refusal", "detail", "client", "agent", "principal", "delegation",
-    "resource", "action_type", "action_type_version", "action", "action_digest", "claims_digest", "jti", "jkt", "txn",
+    "resource", "action_type", "action_type_version", "action", "action_digest", "claims_digest", "jti", "jkt", "assertion_kid", "txn",
     "because", "token_issued_at", "token_expires_at", "request_id")
   SELECT e.id, moment, e.kind, v.decision, v.refusal, CASE WHEN o.outcome = 'ok' THEN e.detail END, e.client, e.agent,
     e.principal, e.delegation, e.resource, e.action_type, e.action_type_version, e.action, e.action_digest,
-    CASE WHEN v.issued THEN e.claims_digest END, CASE WHEN v.issued THEN e.jti END, e.jkt,
+    CASE WHEN v.issued THEN e.claims_digest END, CASE WHEN v.issued THEN e.jti END, e.jkt, e.assertion_kid,
     CASE WHEN v.issued THEN e.txn END, e.because,
     CASE WHEN v.issued THEN to_timestamp(e.token_issued_at) END, CASE WHEN v.issued THEN to_timestamp(e.token_expires_at) END,
     e.request_id
   FROM jsonb_to_recordset(entries) AS e (
     n int, id uuid, kind text, decision text, refusal text, detail text, client text, agent text, principal text,
     delegation text, resource text, action_type text, action_type_version int, action text, action_digest text,
-    claims_digest text, jti text, jkt text, txn text, because jsonb, token_issued_at bigint, token_expires_at bigint,
+    claims_digest text, jti text, jkt text, assertion_kid text, txn text, because jsonb, token_issued_at bigint, token_expires_at bigint,
     request_id text)
   JOIN unnest(outcomes, storable) WITH ORDINALITY AS o (outcome, storable, i) ON o.i = e.n + 1
   CROSS JOIN LATERAL (SELECT

@@ -24,8 +24,6 @@ export interface SigningKey extends SigningKeyFacts {
   readonly publicJwk: PublicJwk
   readonly privateKey: KeyObject
   readonly publicKey: KeyObject
-  /** When the last subject token it signed expires; undefined when it signed none. */
-  readonly lastSubjectTokenExpiresAt: Date | undefined
 }
 
 export interface SigningKeys extends Signer {
@@ -48,7 +46,6 @@ interface SigningKeyRow {
   readonly created_at: Date
   readonly activates_at: Date
   readonly compromised_at: Date | null
-  readonly last_subject_token_expires_at: Date | null
 }
 
 /** Loads the server's keys; `ensureSigningKey` must have run. */
@@ -68,20 +65,12 @@ export async function openSigningKeys(query: Query, encryption: KeyEncryption, c
       createdAt: row.created_at,
       activatesAt: row.activates_at,
       ...(row.compromised_at !== null && { compromisedAt: row.compromised_at }),
-      lastSubjectTokenExpiresAt: row.last_subject_token_expires_at ?? undefined,
     }
   }
   const refresh = async () => {
-    // A subject token is signed when its delegation is created, or later with a newer key: so what a key signed belongs
-    // to delegations older than its retirement. The minute covers clocks that differ.
-    const rows = await query<SigningKeyRow>(`
-      SELECT k.kid, k.sealed, k.created_at, k.activates_at, k.compromised_at, (
-        SELECT max(d.expires_at) FROM delegation d WHERE d.created_at <= coalesce((
-          SELECT min(n.activates_at) FROM signing_key n
-          WHERE n.compromised_at IS NULL AND (n.activates_at, n.kid) > (k.activates_at, k.kid)
-        ), 'infinity') + interval '1 minute'
-      ) AS last_subject_token_expires_at
-      FROM signing_key k ORDER BY k.activates_at, k.kid`)
+    const rows = await query<SigningKeyRow>(
+      'SELECT kid, sealed, created_at, activates_at, compromised_at FROM signing_key ORDER BY activates_at, kid',
+    )
     keys = rows.map(open)
   }
   const active = () => {
@@ -106,11 +95,10 @@ export async function openSigningKeys(query: Query, encryption: KeyEncryption, c
         .filter((key) => isPublished(key, clock()))
         .map(({ kid, privateKey }) => ({ ...privateKey.export({ format: 'jwk' }), kid, use: 'sig', alg: ALGORITHM })),
     verificationKey: (kid) => {
+      // Retired keys go on verifying: a subject token lives as long as its delegation, and what was signed says itself
+      // when it ends. Only a compromised key verifies nothing any more.
       const key = keys.find((candidate) => candidate.kid === kid)
-      if (key === undefined || key.compromisedAt !== undefined) return undefined
-      const now = clock()
-      const isNeeded = isPublished(key, now) || (key.lastSubjectTokenExpiresAt ?? now) > now
-      return isNeeded ? { key: key.publicKey, alg: ALGORITHM } : undefined
+      return key === undefined || key.compromisedAt !== undefined ? undefined : { key: key.publicKey, alg: ALGORITHM }
     },
     signAccessToken: async (claimsJson) => {
       const { kid, privateKey } = active()

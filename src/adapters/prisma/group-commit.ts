@@ -6,6 +6,14 @@ import type { Query } from './open-database.ts'
 const MAX_FLUSH = 128
 const COMMIT = 'SELECT n, outcome, stored FROM writ_commit($1::jsonb, $2::jsonb, $3::int)'
 
+/** Entries that may wait; one more is refused at once, as if the database were away. */
+const MAX_WAITING = 10_000
+
+/** The database does not keep up: nothing was written for this entry. */
+export class CommitQueueFull extends Error {
+  override readonly name = 'CommitQueueFull'
+}
+
 interface Waiting {
   readonly entry: CommitEntry
   readonly resolve: (outcome: CommitOutcome) => void
@@ -35,7 +43,7 @@ export function groupCommit(
   storedRefusalsPerHour: number,
   isUnavailable: (error: unknown) => boolean,
 ): GroupCommit {
-  let waiting: Waiting[] = []
+  const waiting: Waiting[] = []
   let flushing: Promise<void> | undefined
 
   const commit = async (entries: readonly CommitEntry[]): Promise<CommitOutcome[]> => {
@@ -56,26 +64,34 @@ export function groupCommit(
       const outcomes = await commit(batch.map(({ entry }) => entry))
       for (const [n, { resolve }] of batch.entries()) resolve(outcomes[n] as CommitOutcome)
     } catch (error) {
-      if (batch.length === 1 || isUnavailable(error)) {
-        for (const { reject } of batch) reject(error)
-      } else {
+      if (isUnavailable(error)) {
+        // Whoever waits would only wait for the same: nobody is served by standing in line for a database that is away.
+        for (const { reject } of [...batch, ...waiting.splice(0)]) reject(error)
+      } else if (batch.length > 1) {
         for (const one of batch) await flush([one])
+      } else {
+        await keepMarks(batch[0] as Waiting, error)
       }
     }
+  }
+  /** An entry that the database rejects is a fault; what it had used up is used up all the same. */
+  const keepMarks = async ({ entry, reject }: Waiting, error: unknown) => {
+    const { attemptId, marks } = entry
+    if (marks.length > 0) await commit([{ attemptId, marks, decision: 'none' }]).catch(() => undefined)
+    reject(error)
   }
   const flushAll = async () => {
     // What arrived in this turn of the event loop goes together.
     await new Promise(setImmediate)
     while (waiting.length > 0) {
-      const batch = waiting.slice(0, MAX_FLUSH)
-      waiting = waiting.slice(MAX_FLUSH)
-      await flush(batch)
+      await flush(waiting.splice(0, MAX_FLUSH))
     }
     flushing = undefined
   }
   return {
     commit: (entry) =>
       new Promise((resolve, reject) => {
+        if (waiting.length >= MAX_WAITING) return reject(new CommitQueueFull('too many requests wait for the database'))
         waiting.push({ entry, resolve, reject })
         flushing ??= flushAll()
       }),

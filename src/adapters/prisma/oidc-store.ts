@@ -9,6 +9,10 @@ interface ClientTokenFacts {
   readonly client: Client
   readonly jkt: string
   readonly scope: string
+  /** NumericDate. */
+  readonly iat: number
+  /** NumericDate. */
+  readonly exp: number
   readonly requestId: string
 }
 
@@ -27,11 +31,11 @@ export function oidcStore(query: Query, issuance: Issuance, ids: Ids, clock: Clo
       const { outcome } = await issuance.commit({ attemptId: ids.recordId(), marks: [mark], decision: 'none' })
       return outcome === 'committed'
     },
-    recordClientToken: async ({ jti, client, jkt, scope, requestId }) => {
+    recordClientToken: async ({ jti, client, jkt, scope, iat, exp, requestId }) => {
       const isAgent = client.kind === 'agent'
       await query(
-        `INSERT INTO record (id, kind, decision, client, agent, jti, jkt, because, request_id)
-         VALUES ($1, $2, 'issued', $3, $4, $5, $6, $7::jsonb, $8)`,
+        `INSERT INTO record (id, kind, decision, client, agent, jti, jkt, because, token_issued_at, token_expires_at, request_id)
+         VALUES ($1, $2, 'issued', $3, $4, $5, $6, $7::jsonb, to_timestamp($8), to_timestamp($9), $10)`,
         [
           ids.recordId(),
           isAgent ? 'agent_token' : 'admin_token',
@@ -40,6 +44,8 @@ export function oidcStore(query: Query, issuance: Issuance, ids: Ids, clock: Clo
           jti,
           jkt,
           JSON.stringify({ scope }),
+          iat,
+          exp,
           requestId,
         ],
       )

@@ -8,6 +8,8 @@ const LIVE = `
   JOIN agent a ON a.id = c.agent AND a.status = 'active'
   JOIN key k ON k.kid = c.jkt AND k.owner_id = c.agent AND k.status = 'active'
     AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
+  JOIN key s ON s.kid = c.assertion_kid AND s.owner_id = c.agent AND s.status = 'active'
+    AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())
   JOIN principal p ON p.id = c.principal AND p.status = 'active'
   JOIN delegation d ON d.id = c.delegation
   JOIN resource r ON r.identifier = c.resource AND r.status = 'active'

@@ -7,11 +7,14 @@ import { rotateSigningKeys } from '../../commands/admin/rotate-signing-keys.ts'
 import { ActionTypeName, Id, Reason, ReasonOnly, TimestampText, withoutNulls } from './members.ts'
 import { change, list, type Route, show } from './route.ts'
 
+/** Ids and URIs are of these characters; anything else names nothing. */
+const Printable = z.string().regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces')
+
 const RecordFilters = z.strictObject({
   agent: Id.optional(),
   principal: Id.optional(),
-  delegation: z.string().min(1).max(255).optional(),
-  resource: z.string().min(1).max(2_048).optional(),
+  delegation: Printable.max(255).optional(),
+  resource: Printable.max(2_048).optional(),
   type: ActionTypeName.optional(),
   decision: z.enum(['issued', 'refused', 'done']).optional(),
   /** Exclusive. */

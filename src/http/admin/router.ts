@@ -12,6 +12,7 @@ import { presentedToken } from '../presented-token.ts'
 import { answerProblem, PROBLEM_TYPE } from '../problem.ts'
 import { readJson } from '../read-json.ts'
 import { answerRefusal } from './admin-problem.ts'
+import { NOT_BUILT } from './not-built.ts'
 import { readIdempotencyKey } from './once-only.ts'
 import type { Answer, Exchange, Route } from './route.ts'
 import { adminRoutes } from './routes.ts'
@@ -41,6 +42,13 @@ export function adminRouter(parts: AdminRouterParts): Router {
       else write(context, answer)
     })
   }
+  for (const path of NOT_BUILT) {
+    router.all(path, async (context) => {
+      const administrator = await authorize(parts, { method: 'GET' }, context)
+      const refusal = isRefusal(administrator) ? administrator : refuse('member_invalid', 'this is not supported yet')
+      answerRefusal(context, isRefusal(administrator) ? parts.throttle.failed(context, refusal) : refusal)
+    })
+  }
   for (const path of new Set(routes.map((route) => route.path))) {
     const methods = routes.filter((route) => route.path === path).map(({ method }) => method)
     router.all(path, (context) => {
@@ -59,14 +67,11 @@ async function serve(
 ): Promise<Answer | Refusal> {
   const { req, path } = context
   if (parts.nextNonce !== undefined) context.set('DPoP-Nonce', parts.nextNonce())
-  const throttled = parts.throttle.refusal(context)
-  if (throttled !== undefined) return throttled
 
   // Who is it, and may they? Asked before anything of the request is read.
   const administrator = await authorize(parts, route, context)
   if (isRefusal(administrator)) {
-    if (administrator.code !== 'scope_not_allowed') parts.throttle.failed(context)
-    return administrator
+    return administrator.code === 'scope_not_allowed' ? administrator : parts.throttle.failed(context, administrator)
   }
   if (Object.values(context.params).some((value) => !/^[\x21-\x7e]{1,255}$/.test(value))) {
     return refuse('not_found', 'there is nothing of this name')
@@ -90,7 +95,7 @@ const EMPTY = { object: {}, bytes: new Uint8Array() }
 
 async function authorize(
   { issuer, authorize }: AdminRouterParts,
-  { method, need = method === 'GET' ? 'read' : 'write' }: Route,
+  { method, need = method === 'GET' ? 'read' : 'write' }: Pick<Route, 'method' | 'need'>,
   { req, path }: Context,
 ): Promise<Administrator | Refusal> {
   const call = presentedToken(req, `${issuer}${path}`)

@@ -32,8 +32,7 @@ export async function authenticatedForm(
   { ports, throttle, nextNonce, path, refuseParameters }: AuthenticatedFormParts,
 ): Promise<{ readonly form: ReadonlyMap<string, string>; readonly client: Client } | undefined> {
   if (nextNonce !== undefined) context.set('DPoP-Nonce', nextNonce())
-  const throttled = throttle.refusal(context)
-  const form = throttled ?? (await readForm(context.req))
+  const form = await readForm(context.req)
   const refused = isRefusal(form)
     ? form
     : (refuseOtherAuthentication(context.req, form) ?? refuseParameters(form, context))
@@ -44,7 +43,6 @@ export async function authenticatedForm(
   const evidence = clientEvidence(context.req, form, `${ports.issuer}${path}`)
   const outcome = await authenticateClient(ports, evidence, 'when_present', context.state.requestId)
   if (outcome.refusal === undefined) return { form, client: outcome.client }
-  if (!outcome.isClientKnown) throttle.failed(context)
-  answerOAuthError(context, outcome.refusal)
+  answerOAuthError(context, outcome.isClientKnown ? outcome.refusal : throttle.failed(context, outcome.refusal))
   return undefined
 }

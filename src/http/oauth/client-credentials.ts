@@ -1,16 +1,19 @@
 import type { Context } from 'koa'
-import {
-  type AuthenticateOutcome,
-  type AuthenticatePorts,
-  authenticateClient,
-} from '../../commands/authenticate-client.ts'
+import { type AuthenticatePorts, authenticateClient } from '../../commands/authenticate-client.ts'
 import type { Client } from '../../core/agent/client.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import { clientEvidence } from './client-evidence.ts'
 import { answerOAuthError } from './oauth-error.ts'
+import type { FailureThrottle } from './throttle.ts'
 
 /** Passes a request on to oidc-provider, with the parameters that were read. */
 export type PassToProvider = (context: Context, form: ReadonlyMap<string, string>) => Promise<void>
+
+export interface ClientCredentialsParts {
+  readonly ports: AuthenticatePorts & { readonly issuer: string }
+  readonly passToProvider: PassToProvider
+  readonly throttle: FailureThrottle
+}
 
 /**
  * The grant that gives an agent its agent token, and an administrator the token for the admin API.
@@ -21,26 +24,23 @@ export type PassToProvider = (context: Context, form: ReadonlyMap<string, string
 export async function grantClientCredentials(
   context: Context,
   form: ReadonlyMap<string, string>,
-  ports: AuthenticatePorts & { readonly issuer: string },
-  passToProvider: PassToProvider,
-): Promise<AuthenticateOutcome> {
+  { ports, passToProvider, throttle }: ClientCredentialsParts,
+): Promise<void> {
   const evidence = clientEvidence(context.req, form, `${ports.issuer}/token`)
   const outcome = await authenticateClient(ports, evidence, 'required', context.state.requestId)
   if (outcome.refusal !== undefined) {
-    answerOAuthError(context, outcome.refusal)
-    return outcome
+    return answerOAuthError(
+      context,
+      outcome.isClientKnown ? outcome.refusal : throttle.failed(context, outcome.refusal),
+    )
   }
   const scope = grantedScope(outcome.client, form.get('scope'))
   const refusal = isRefusal(scope) ? scope : refuseParameters(form, ports.issuer)
-  if (refusal !== undefined) {
-    answerOAuthError(context, refusal)
-    return outcome
-  }
+  if (refusal !== undefined) return answerOAuthError(context, refusal)
   const parameters = new Map(form)
   parameters.delete('scope')
   if (scope !== '') parameters.set('scope', scope as string)
   await passToProvider(context, parameters)
-  return outcome
 }
 
 /** Scope is computed per client: an administrator's what is registered for it, everyone else's none (RFC 6749 §3.3). */

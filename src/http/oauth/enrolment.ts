@@ -30,8 +30,6 @@ export interface EnrolmentEndpointParts {
 export function enrolmentEndpoint({ ports, throttle, nextNonce }: EnrolmentEndpointParts): Middleware {
   return async (context) => {
     if (nextNonce !== undefined) context.set('DPoP-Nonce', nextNonce())
-    const throttled = throttle.refusal(context)
-    if (throttled !== undefined) return answerOAuthError(context, throttled)
     const body = await readJson(context.req, 'json')
     if (isRefusal(body)) return answerOAuthError(context, body)
     const parsed = EnrolmentRequest.safeParse(body.object)
@@ -50,10 +48,7 @@ export function enrolmentEndpoint({ ports, throttle, nextNonce }: EnrolmentEndpo
       requestId: context.state.requestId,
     })
     context.set('Cache-Control', 'no-store')
-    if (isRefusal(outcome)) {
-      throttle.failed(context)
-      return answerOAuthError(context, outcome)
-    }
+    if (isRefusal(outcome)) return answerOAuthError(context, throttle.failed(context, outcome))
     context.status = 201
     context.body = { agent: outcome.agentId, kid: outcome.kid, issuer: ports.issuer }
   }

@@ -20,6 +20,10 @@ export interface ClientTokenFacts {
   readonly client: Client
   readonly jkt: string
   readonly scope: string
+  /** NumericDate. */
+  readonly iat: number
+  /** NumericDate. */
+  readonly exp: number
   readonly requestId: string
 }
 
@@ -146,7 +150,9 @@ function configuration(parts: ProviderParts): Configuration {
       }
       const scope = typeof token.scope === 'string' ? token.scope : ''
       const requestId = String(context.res.getHeader('x-request-id') ?? '')
-      await parts.recordClientToken({ jti: token.jti, client, jkt, scope, requestId })
+      const iat = token.iat ?? 0
+      const exp = iat + parts.tokenLifetimeSeconds
+      await parts.recordClientToken({ jti: token.jti, client, jkt, scope, iat, exp, requestId })
       return { token_use: client.kind === 'administrator' ? 'admin' : 'agent' }
     },
     assertJwtClientAuthClaimsAndHeader: async (_context, claims) => {

@@ -2,20 +2,24 @@ import type { Context } from 'koa'
 import { type Refusal, refuse } from '../../core/refusal.ts'
 import type { RateLimiter } from '../rate-limit.ts'
 
-/** Limits failed authentications by address: whoever fails too often is not even listened to for a moment. */
+/**
+ * Limits failed authentications by address.
+ *
+ * DECISION: who fails too often is told to slow down; who does not fail is served whatever others at his address do. Behind
+ * a proxy all of the world has one address, and a flood of bad requests must not lock out the administrator who would
+ * stop it. What a bad request may cost is limited by itself: one lookup and one signature.
+ */
 export interface FailureThrottle {
-  readonly refusal: (context: Context) => Refusal | undefined
-  readonly failed: (context: Context) => void
+  /** Counts one failure and tells what to answer: the refusal, or that there were too many. */
+  readonly failed: (context: Context, refusal: Refusal) => Refusal
 }
 
 /** The address is the connection's own: no header says who is asking. */
 export function failureThrottle(limiter: RateLimiter, now: () => Date): FailureThrottle {
-  const address = (context: Context) => context.req.socket.remoteAddress ?? ''
   return {
-    refusal: (context) =>
-      limiter.hasRoom(address(context), now())
-        ? undefined
+    failed: (context, refusal) =>
+      limiter.take(context.req.socket.remoteAddress ?? '', now())
+        ? refusal
         : refuse('rate_exceeded', 'too many failed authentications from this address'),
-    failed: (context) => void limiter.take(address(context), now()),
   }
 }

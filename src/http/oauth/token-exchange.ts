@@ -1,8 +1,9 @@
 import type { Context } from 'koa'
-import { type IssueOutcome, type IssuePorts, issueActionToken } from '../../commands/issue-action-token.ts'
+import { type IssuePorts, issueActionToken } from '../../commands/issue-action-token.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import { clientEvidence } from './client-evidence.ts'
 import { answerOAuthError } from './oauth-error.ts'
+import type { FailureThrottle } from './throttle.ts'
 
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
@@ -25,22 +26,20 @@ export async function exchangeToken(
   context: Context,
   form: ReadonlyMap<string, string>,
   ports: IssuePorts,
-): Promise<IssueOutcome | undefined> {
+  throttle: FailureThrottle,
+): Promise<void> {
   const parameters = exchangeParameters(form)
-  if (isRefusal(parameters)) {
-    answerOAuthError(context, parameters)
-    return undefined
-  }
+  if (isRefusal(parameters)) return answerOAuthError(context, parameters)
   const outcome = await issueActionToken(ports, {
     ...parameters,
     evidence: clientEvidence(context.req, form, `${ports.issuer}/token`),
     requestId: context.state.requestId,
   })
   if (outcome.kind === 'refused') {
-    const { refusal, decisionId } = outcome
+    const { decisionId, isClientKnown } = outcome
+    const refusal = isClientKnown ? outcome.refusal : throttle.failed(context, outcome.refusal)
     const isDecision = refusal.code === 'action_not_permitted' || refusal.code === 'action_type_inactive'
-    answerOAuthError(context, refusal, isDecision && decisionId !== undefined ? { decision_id: decisionId } : {})
-    return outcome
+    return answerOAuthError(context, refusal, isDecision && decisionId !== undefined ? { decision_id: decisionId } : {})
   }
   context.set('Cache-Control', 'no-store')
   // (RFC 8693 §2.2.1, RFC 9396 §7)
@@ -51,7 +50,6 @@ export async function exchangeToken(
     expires_in: outcome.expiresInSeconds,
     authorization_details: outcome.authorizationDetails,
   }
-  return outcome
 }
 
 /** What can be refused by the parameters alone. Unknown ones are ignored (RFC 6749 §3.2). */

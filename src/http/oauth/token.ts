@@ -30,28 +30,22 @@ export function tokenEndpoint({ ports, passToProvider, throttle, nextNonce }: To
     const grant = form.get('grant_type')
     switch (grant) {
       case TOKEN_EXCHANGE: {
-        const outcome = await exchangeToken(context, form, ports)
-        return outcome?.kind === 'refused' ? outcome : undefined
+        return exchangeToken(context, form, ports, throttle)
       }
       case CLIENT_CREDENTIALS: {
-        const outcome = await grantClientCredentials(context, form, ports, passToProvider)
-        return outcome.refusal === undefined ? undefined : outcome
+        return grantClientCredentials(context, form, { ports, passToProvider, throttle })
       }
       default:
-        answerOAuthError(context, unknownGrant(grant))
-        return undefined
+        return answerOAuthError(context, unknownGrant(grant))
     }
   }
   return async (context) => {
     if (nextNonce !== undefined) context.set('DPoP-Nonce', nextNonce())
-    const throttled = throttle.refusal(context)
-    if (throttled !== undefined) return answerOAuthError(context, throttled)
     const form = await readForm(context.req)
     if (isRefusal(form)) return answerOAuthError(context, form)
     const otherwise = refuseOtherAuthentication(context.req, form)
     if (otherwise !== undefined) return answerOAuthError(context, otherwise)
-    const refused = await answer(context, form)
-    if (refused?.isClientKnown === false) throttle.failed(context)
+    return answer(context, form)
   }
 }
 
