@@ -4,9 +4,12 @@ export interface AgentClock {
   readonly now: () => Date
   /** The machine's own. */
   readonly own: () => Date
-  /** @returns false where correcting is not allowed, or would change nothing. */
+  /** @returns false where correcting is not allowed, or would change next to nothing. */
   readonly correctBy: (skewSeconds: number) => boolean
 }
+
+/** A difference of less is ordinary: servers and resource servers allow for it. */
+export const NOTICED_SKEW_SECONDS = 5
 
 /** A clock that is wrong by more is not adrift, and its agent should not be quietly repaired. */
 const MAX_CORRECTION_SECONDS = 86_400
@@ -17,7 +20,9 @@ export function createClock(own: () => Date, mayCorrect: boolean): AgentClock {
     own,
     now: () => new Date(own().getTime() + offsetSeconds * 1_000),
     correctBy(skewSeconds) {
-      if (!mayCorrect || skewSeconds === offsetSeconds || Math.abs(skewSeconds) > MAX_CORRECTION_SECONDS) return false
+      if (!mayCorrect || Math.abs(skewSeconds) > MAX_CORRECTION_SECONDS) return false
+      // What is measured wavers by the time that requests take.
+      if (Math.abs(skewSeconds - offsetSeconds) < NOTICED_SKEW_SECONDS) return false
       offsetSeconds = skewSeconds
       return true
     },

@@ -24,9 +24,9 @@ export interface WritFaultFacts {
 /** Thrown when something broke. A deliberate "no" is a `WritRefusal` and is returned. A class, for it is thrown. */
 export class WritFault extends Error {
   readonly kind: WritFaultKind
-  readonly status?: number
-  readonly retryAfterSeconds?: number
-  readonly requestId?: string
+  declare readonly status?: number
+  declare readonly retryAfterSeconds?: number
+  declare readonly requestId?: string
 
   constructor(kind: WritFaultKind, message: string, facts: WritFaultFacts = {}) {
     super(message, facts.cause === undefined ? {} : { cause: facts.cause })

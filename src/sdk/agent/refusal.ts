@@ -1,3 +1,4 @@
+import { NOTICED_SKEW_SECONDS } from './clock.ts'
 import { type DpopChallenge, dpopChallenge } from './dpop-challenge.ts'
 
 const REFUSED: unique symbol = Symbol('refused')
@@ -135,8 +136,6 @@ export function retryAfterSeconds(headers: Headers, now: Date): number | undefin
 /** Unit: characters. */
 const MAX_ERROR = 64
 const MAX_DESCRIPTION = 300
-/** Less is ordinary: both servers and we allow for it. */
-const NOTICED_SKEW_SECONDS = 5
 
 const COMMON_KINDS: ReadonlyMap<string, WritRefusalKind> = new Map([
   ['invalid_dpop_proof', 'proof_refused'],
