@@ -9,6 +9,7 @@ import { isWritRefusal, type WritRefusal } from './refusal.ts'
 import type { Retries, Session } from './session.ts'
 import { checkSigner, type Signer } from './signer.ts'
 import { kept } from './single-flight.ts'
+import { createTransport } from './transport.ts'
 
 /** Who the agent is, and how it behaves. */
 export interface AgentOptions {
@@ -46,14 +47,14 @@ export interface Agent {
 
 /** @throws TypeError for options that cannot be right. Nothing is sent before it is needed. */
 export function createAgent(options: AgentOptions): Agent {
-  const { issuer, id, now = () => new Date(), correctClock = false, timeoutSeconds = 10 } = options
+  const { issuer, id, now = () => new Date(), correctClock = false } = options
   const { retries = { attempts: 0, maxWaitSeconds: 0 } } = options
   checkIssuer(issuer)
   if (!/^[a-z0-9._-]{1,255}$/.test(id)) throw new TypeError('id must be 1 to 255 of a-z 0-9 - _ .')
   checkRetries(retries)
   const session: Session = {
     signer: checkSigner(options.key),
-    transport: { fetch: options.fetch ?? globalThis.fetch, timeoutSeconds },
+    transport: createTransport(options),
     clock: createClock(now, correctClock),
     nonces: createNonces(),
     retries,

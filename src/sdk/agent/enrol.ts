@@ -5,6 +5,7 @@ import { createNonces } from './nonces.ts'
 import { isWritRefusal, type WritRefusal } from './refusal.ts'
 import { request } from './session.ts'
 import { checkSigner, type Signer } from './signer.ts'
+import { createTransport } from './transport.ts'
 
 /** What an administrator gave this agent, and the key to bind. */
 export interface EnrolOptions {
@@ -43,14 +44,14 @@ const MAX_CODE = 256
  * @throws WritFault when something broke, TypeError for options that cannot be right.
  */
 export async function enrol(options: EnrolOptions): Promise<Enrolled | WritRefusal> {
-  const { issuer, code, key, label, signal, now = () => new Date(), timeoutSeconds = 10 } = options
+  const { issuer, code, key, label, signal, now = () => new Date() } = options
   checkIssuer(issuer)
   // Its value is in no message.
   if (typeof code !== 'string' || code === '' || code.length > MAX_CODE) throw new TypeError('code must be a string')
   const signer = checkSigner(key)
   const session = {
     signer,
-    transport: { fetch: options.fetch ?? globalThis.fetch, timeoutSeconds },
+    transport: createTransport(options),
     clock: createClock(now, false),
     nonces: createNonces(),
     retries: { attempts: 0, maxWaitSeconds: 0 },

@@ -41,7 +41,9 @@ export async function exchange(door: IssuerDoor, wish: Wish): Promise<ActionToke
   if (typeof resource !== 'string' || !URL.canParse(resource)) {
     throw new TypeError('resource must be the identifier of a resource: an absolute URI')
   }
-  if (typeof subjectToken !== 'string' || subjectToken === '') throw new TypeError('subjectToken must be a string')
+  if (typeof subjectToken !== 'string' || subjectToken === '') {
+    throw new TypeError('subjectToken must be a string; copies of a delegation do not have it')
+  }
   if (typeof wish.action !== 'object' || wish.action === null || typeof wish.action.type !== 'string') {
     throw new TypeError('action must be an object with a type')
   }

@@ -8,6 +8,19 @@ export interface Transport {
   readonly timeoutSeconds: number
 }
 
+/** @throws TypeError for a time that is none. */
+export function createTransport(options: {
+  readonly fetch?: typeof globalThis.fetch
+  readonly timeoutSeconds?: number
+}): Transport {
+  const { fetch = globalThis.fetch, timeoutSeconds = 10 } = options
+  if (typeof fetch !== 'function') throw new TypeError('fetch must be a function')
+  if (!(timeoutSeconds > 0 && timeoutSeconds <= 600))
+    throw new TypeError('timeoutSeconds must be more than 0, at most 600')
+  // Wrapped: a browser's fetch refuses to be called as a method of another object.
+  return { fetch: (input, init) => fetch(input, init), timeoutSeconds }
+}
+
 /** An answer of the issuer. */
 export interface Answer {
   readonly status: number

@@ -26,6 +26,11 @@ import { createContext, SourceTextModule } from 'node:vm'
 const names = ['AbortController', 'AbortSignal', 'Headers', 'Request', 'Response', 'TextDecoder', 'TextEncoder', 'URL',
   'URLSearchParams', 'Uint8Array', 'atob', 'btoa', 'clearTimeout', 'crypto', 'fetch', 'setTimeout']
 const context = createContext(Object.fromEntries(names.map((name) => [name, globalThis[name]])))
+// As in a browser: fetch is no method of anything else.
+context.fetch = function (...request) {
+  if (this !== undefined) throw new TypeError('Illegal invocation')
+  return fetch(...request)
+}
 context.given = JSON.parse(process.env.GIVEN)
 context.answer = (value) => process.stdout.write(JSON.stringify(value))
 

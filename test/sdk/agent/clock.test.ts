@@ -3,6 +3,7 @@ import { clockSkewSeconds } from '../../../src/sdk/agent/clock.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
 import { createWorld, type World } from '../../support/world.ts'
 import { agentOf, granted, refused } from './agents.ts'
+import { answer, startTinyIssuer } from './tiny-server.ts'
 
 let server: TestServer
 let world: World
@@ -77,6 +78,21 @@ describe('a clock that is wrong', () => {
     expect(posts).toBe(2)
     refused(await agent.exchange(wish()))
     expect(posts).toBe(3)
+  })
+
+  test('and a server whose own clock leaps is believed once a request', async () => {
+    let hours = 0
+    const leaping = await startTinyIssuer((_request, response) => {
+      const date = new Date(Date.now() + ++hours * 3_600_000).toUTCString()
+      answer(response, 401, { error: 'invalid_client' }, { date })
+    })
+    try {
+      const agent = await agentOf(leaping.origin, world.agent, { correctClock: true })
+      expect(refused(await agent.exchange(wish())).kind).toBe('not_authenticated')
+      expect(leaping.received.filter(({ method }) => method === 'POST')).toHaveLength(2)
+    } finally {
+      await leaping.close()
+    }
   })
 })
 

@@ -129,7 +129,7 @@ describe('a refusal says what it is and what to do', () => {
     expect(refusal.kind).toBe('action_invalid')
   })
 
-  test('wrong_resource: one that is not the delegation’s', async () => {
+  test('wrong_resource: another one than the delegation names', async () => {
     const refusal = refused(await agent.exchange({ ...wish, resource: 'https://nowhere.example' }))
     expect(refusal).toMatchObject({ kind: 'wrong_resource', error: 'invalid_target', status: 400 })
     expect(refusal).not.toHaveProperty('member')

@@ -263,6 +263,10 @@ describe('trying again', () => {
     expect(posts(server).length).toBe(status < 500 ? 2 : 1)
   })
 
+  test.each([0, -1, Number.NaN, 601])('timeoutSeconds: %d is refused', (timeoutSeconds) => {
+    expect(() => agentAt('https://as.example', { timeoutSeconds })).toThrow('timeoutSeconds must')
+  })
+
   test.each([
     [{ attempts: 11, maxWaitSeconds: 1 }, 'attempts'],
     [{ attempts: 1.5, maxWaitSeconds: 1 }, 'attempts'],

@@ -160,12 +160,7 @@ describe('where a token is never sent', () => {
   afterAll(() => catcher.close())
 
   test.each<[string, () => string, () => object, RegExp]>([
-    [
-      'an origin that is not the resource’s',
-      () => `${catcher.origin}/caught`,
-      () => ({}),
-      /name http:\/\/127.* in origins/,
-    ],
+    ['an origin of somebody else', () => `${catcher.origin}/caught`, () => ({}), /name http:\/\/127.* in origins/],
     [
       'a plain http host, even when told',
       () => 'http://evil.example/',
