@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Agent, createAgent, importKey, isWritRefusal } from '../../../src/sdk/agent/index.ts'
+import { type Agent, createAgent, createKey, enrol, importKey, isWritRefusal } from '../../../src/sdk/agent/index.ts'
 import { clientToken, newClient, send } from '../../support/clients.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
 import { proof } from '../../wire/signing.ts'
@@ -29,24 +29,27 @@ const observed = async (): Promise<{ agent: Agent; statuses: number[] }> => {
   return { agent: createAgent({ issuer: server.issuer, id: planner.id, key, fetch: observing, now }), statuses }
 }
 
-beforeAll(async () => {
-  server = await startTestServer({ requireDpopNonce: true }, { clock: now })
+async function asAdministrator(method: string, path: string, members: object) {
   const nonce = String((await clientToken(server.issuer, server.admin)).headers['dpop-nonce'])
   const token = (await clientToken(server.issuer, server.admin, { proofClaims: { nonce } })).body.access_token
-  const create = async (path: string, members: object) => {
-    const url = `${server.issuer}${path}`
-    const dpop = proof(server.admin.key, { method: 'POST', htu: url, now: new Date(), accessToken: token }, { nonce })
-    const created = await send(url, {
-      headers: [
-        ['Content-Type', 'application/json'],
-        ['Authorization', `DPoP ${token}`],
-        ['DPoP', dpop],
-      ],
-      body: JSON.stringify(members),
-    })
-    expect(created.status, created.text).toBe(201)
-    return created.body
-  }
+  const url = `${server.issuer}${path}`
+  const dpop = proof(server.admin.key, { method, htu: url, now: new Date(), accessToken: token }, { nonce })
+  const answered = await send(url, {
+    method,
+    headers: [
+      ['Content-Type', 'application/json'],
+      ['Authorization', `DPoP ${token}`],
+      ['DPoP', dpop],
+    ],
+    body: JSON.stringify(members),
+  })
+  expect(answered.status, answered.text).toBe(201)
+  return answered
+}
+
+beforeAll(async () => {
+  server = await startTestServer({ requireDpopNonce: true }, { clock: now })
+  const create = async (path: string, members: object) => (await asAdministrator('POST', path, members)).body
   await create('/admin/agents', { id: planner.id, name: 'Planner', keys: [{ jwk: planner.key.jwk }] })
   await create('/admin/principals', { id: 'alice', kind: 'person', name: 'Alice' })
   await create('/admin/resources', { id: 'mail', identifier: wish.resource, name: 'Mail', keys: [] })
@@ -77,6 +80,17 @@ test('fifty at once, none of which has the nonce yet, all get their token', asyn
   const outcomes = await Promise.all(Array.from({ length: 50 }, () => agent.exchange(wish)))
   expect(outcomes.filter(isWritRefusal)).toEqual([])
   expect(statuses.filter((status) => status === 200)).toHaveLength(50)
+})
+
+test('an enrolment and the list of delegations learn it the same way', async () => {
+  const { body } = await asAdministrator('POST', `/admin/agents/${planner.id}/enrolments`, {})
+  const key = await createKey()
+  expect(await enrol({ issuer: server.issuer, code: body.code, key })).toMatchObject({
+    agent: planner.id,
+    kid: key.kid,
+  })
+  const delegations = await createAgent({ issuer: server.issuer, id: planner.id, key }).delegations()
+  expect(isWritRefusal(delegations) ? delegations : delegations.length).toBe(1)
 })
 
 test('a server that is never content is asked twice, with everything new, and then believed', async () => {
