@@ -3,7 +3,7 @@
 //   ENROLMENT_CODE=… node examples/agent.mjs bob@example.com      the first time, with the code from an administrator
 //   node examples/agent.mjs bob@example.com                       from then on
 //
-// It exits 0 when the mail was sent, 1 when it was refused, 2 when something broke.
+// It exits 0 when the mail was sent, 1 when it was not, 2 when something broke.
 import { readFile, writeFile } from 'node:fs/promises'
 import { createAgent, enrol, explainRefusal, isWritRefusal, refusalOf, WritFault } from 'writ/agent'
 import { loadOrCreateKey } from 'writ/agent/file-key'
@@ -24,6 +24,10 @@ async function run() {
   // 1. Who am I? The key is made here, in a file that only its owner reads; the server gets its public part.
   const key = await loadOrCreateKey(`${folder}/key.json`)
   const id = (await knownAs()) ?? (await enrolled(key))
+  if (id === undefined) {
+    console.log(`set ENROLMENT_CODE to a code for key ${key.kid}: an administrator makes one`)
+    return 1
+  }
   if (isWritRefusal(id)) return refused(id)
   const agent = createAgent({ issuer, id, key, correctClock: true, retries: { attempts: 2, maxWaitSeconds: 5 } })
 
@@ -58,7 +62,7 @@ async function knownAs() {
 
 async function enrolled(key) {
   const code = process.env.ENROLMENT_CODE
-  if (code === undefined) throw new Error('ENROLMENT_CODE is not set: ask an administrator for one')
+  if (code === undefined) return undefined
   const answer = await enrol({ issuer, code, key, label: 'examples/agent.mjs' })
   if (isWritRefusal(answer)) return answer
   await writeFile(`${folder}/agent.json`, `${JSON.stringify(answer)}\n`)
