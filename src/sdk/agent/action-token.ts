@@ -3,7 +3,7 @@ import { isTransportSafe } from '../resource/transport.ts'
 import { dpopProof } from './dpop-proof.ts'
 import { WritFault } from './fault.ts'
 import { hide } from './hidden.ts'
-import { refusalOf } from './refusal.ts'
+import { refusalOf } from './resource-refusal.ts'
 import type { Session } from './session.ts'
 import { systemCode } from './transport.ts'
 

@@ -4,8 +4,10 @@ export interface AgentClock {
   readonly now: () => Date
   /** The machine's own. */
   readonly own: () => Date
-  /** @returns false where correcting is not allowed, or would change next to nothing. */
-  readonly correctBy: (skewSeconds: number) => boolean
+  /** By how much `now` is ahead of `own`. */
+  readonly offsetSeconds: () => number
+  /** Where that is allowed. */
+  readonly correctBy: (skewSeconds: number) => void
 }
 
 /** A difference of less is ordinary: servers and resource servers allow for it. */
@@ -18,13 +20,10 @@ export function createClock(own: () => Date, mayCorrect: boolean): AgentClock {
   let offsetSeconds = 0
   return {
     own,
+    offsetSeconds: () => offsetSeconds,
     now: () => new Date(own().getTime() + offsetSeconds * 1_000),
     correctBy(skewSeconds) {
-      if (!mayCorrect || Math.abs(skewSeconds) > MAX_CORRECTION_SECONDS) return false
-      // What is measured wavers by the time that requests take.
-      if (Math.abs(skewSeconds - offsetSeconds) < NOTICED_SKEW_SECONDS) return false
-      offsetSeconds = skewSeconds
-      return true
+      if (mayCorrect && Math.abs(skewSeconds) <= MAX_CORRECTION_SECONDS) offsetSeconds = skewSeconds
     },
   }
 }

@@ -3,7 +3,7 @@ export type WritFaultKind =
   /** No connection, or it was cut; the message has the system's code. */
   | 'unreachable'
   | 'timed_out'
-  /** 503: nothing was issued. `retryAfterSeconds` says when to come again. */
+  /** 503: a store or the server is away for now. `retryAfterSeconds` says when to come again, where it is known. */
   | 'unavailable'
   /** Another 5xx; `requestId` is what the server's operator looks for. */
   | 'server_error'

@@ -1,38 +1,7 @@
 import { NOTICED_SKEW_SECONDS } from './clock.ts'
-import { type DpopChallenge, dpopChallenge } from './dpop-challenge.ts'
+import { ADVICE, CLOCK_MATTERS, type Door, NAMES_A_MEMBER, refusalKind, type WritRefusalKind } from './refusal-kind.ts'
 
 const REFUSED: unique symbol = Symbol('refused')
-
-/** Every deliberate "no" that an agent can meet, by what there is to do about it. Branch on this and on nothing else. */
-export type WritRefusalKind =
-  /** `access_denied`: the delegation does not allow this action. `member` is the first one that does not fit. */
-  | 'not_permitted'
-  /** `authorization_pending`: a person is asked first. */
-  | 'approval_needed'
-  /** `invalid_authorization_details`: the action is not one of its type. */
-  | 'action_invalid'
-  /** `invalid_target`: the delegation is not for this resource. */
-  | 'wrong_resource'
-  /** `invalid_grant` at an exchange. */
-  | 'delegation_ended'
-  /** `invalid_grant` at an enrolment. */
-  | 'code_unusable'
-  /** `invalid_client`, or the agent token was refused: unknown, suspended, a retired key, a wrong clock. */
-  | 'not_authenticated'
-  /** `invalid_dpop_proof`: the key, or the clock. */
-  | 'proof_refused'
-  /** `use_dpop_nonce`, once more after the repeat. */
-  | 'nonce_refused'
-  /** `slow_down`. */
-  | 'slow_down'
-  /** `invalid_request` and its kin: a request that the server does not take, whoever asks. */
-  | 'request_refused'
-  /** A resource server: `invalid_token`. */
-  | 'token_refused'
-  /** A resource server: a good token, of another action than the call. */
-  | 'other_action'
-  /** An error that this version does not know. */
-  | 'unknown'
 
 /** A "no": what was said, and what to do. Plain data without secrets, safe to log and to show to a model. */
 export interface WritRefusal {
@@ -69,9 +38,6 @@ export function explainRefusal({ error, description, advice, decisionId }: WritR
   return `${error}${description === '' ? '' : `: ${description}`}${record}. ${advice}`
 }
 
-/** Who answered: the same error means something else at another door. */
-export type Door = 'token' | 'enrolment' | 'delegations' | 'resource'
-
 /** What an answer says, before it is made a refusal. */
 export interface RefusalFacts {
   readonly status: number
@@ -87,7 +53,7 @@ export interface RefusalFacts {
 /** Makes a refusal of what a door answered. */
 export function refusal(door: Door, facts: RefusalFacts): WritRefusal {
   const error = printable(facts.error, MAX_ERROR)
-  const kind = KINDS[door].get(error) ?? COMMON_KINDS.get(error) ?? 'unknown'
+  const kind = refusalKind(door, error)
   const description = printable(facts.description ?? '', MAX_DESCRIPTION)
   const member = NAMES_A_MEMBER.has(kind) ? namedMember(description) : undefined
   const skew = CLOCK_MATTERS.has(kind) ? (facts.clockSkewSeconds ?? 0) : 0
@@ -107,101 +73,9 @@ export function refusal(door: Door, facts: RefusalFacts): WritRefusal {
   })
 }
 
-/**
- * Reads why a resource server refused a call, from the challenge in the answer's headers (RFC 6750 §3.1, RFC 9449 §7.1).
- *
- * The body is left for the caller.
- *
- * @returns undefined when the answer does not speak about the token: a 403 of the application itself, for example.
- */
-export function refusalOf(response: Pick<Response, 'status' | 'headers'>): WritRefusal | undefined {
-  const { status, headers } = response
-  const retryAfter = retryAfterSeconds(headers, new Date())
-  if (status === 429) return refusal('resource', { status, error: 'slow_down', retryAfterSeconds: retryAfter })
-  if (status !== 401 && status !== 403) return undefined
-  const challenge: DpopChallenge | undefined = dpopChallenge(headers)
-  if (challenge === undefined) return undefined
-  // A challenge without an error is for a request without a token (RFC 6750 §3.1).
-  return refusal('resource', { status, error: challenge.error ?? 'invalid_token', description: challenge.description })
-}
-
-/** `Retry-After` (RFC 9110 §10.2.3). Unit: seconds. */
-export function retryAfterSeconds(headers: Headers, now: Date): number | undefined {
-  const value = headers.get('retry-after') ?? ''
-  if (/^\d{1,9}$/.test(value)) return Number(value)
-  const date = Date.parse(value)
-  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - now.getTime()) / 1_000))
-}
-
 /** Unit: characters. */
 const MAX_ERROR = 64
 const MAX_DESCRIPTION = 300
-
-const COMMON_KINDS: ReadonlyMap<string, WritRefusalKind> = new Map([
-  ['invalid_dpop_proof', 'proof_refused'],
-  ['use_dpop_nonce', 'nonce_refused'],
-  ['slow_down', 'slow_down'],
-  ['invalid_request', 'request_refused'],
-])
-
-// Maps and not objects: an error called "constructor" must find nothing.
-const KINDS: Record<Door, ReadonlyMap<string, WritRefusalKind>> = {
-  token: new Map<string, WritRefusalKind>([
-    ['access_denied', 'not_permitted'],
-    ['authorization_pending', 'approval_needed'],
-    ['invalid_authorization_details', 'action_invalid'],
-    ['invalid_target', 'wrong_resource'],
-    ['invalid_grant', 'delegation_ended'],
-    ['invalid_client', 'not_authenticated'],
-    ['unsupported_grant_type', 'request_refused'],
-    ['unauthorized_client', 'request_refused'],
-    ['invalid_scope', 'request_refused'],
-  ]),
-  enrolment: new Map<string, WritRefusalKind>([['invalid_grant', 'code_unusable']]),
-  delegations: new Map<string, WritRefusalKind>([
-    ['invalid_token', 'not_authenticated'],
-    ['invalid_client', 'not_authenticated'],
-    ['unauthorized_client', 'request_refused'],
-  ]),
-  resource: new Map<string, WritRefusalKind>([
-    ['invalid_token', 'token_refused'],
-    ['insufficient_authorization_details', 'other_action'],
-  ]),
-}
-
-const ADVICE: Record<WritRefusalKind, string> = {
-  not_permitted: 'Ask for an action within the delegation, or ask the principal for another delegation.',
-  approval_needed: 'Wait until the principal has approved this action.',
-  action_invalid: 'Make the action fit the schema of its type: GET /action-types/{type}.',
-  wrong_resource: 'Use a delegation for this resource, and the resource exactly as the delegation names it.',
-  delegation_ended:
-    'Ask the principal for a new delegation: this one was revoked, has expired, or is not for this agent.',
-  code_unusable:
-    'Ask the administrator for a new enrolment code: this one is unknown, used or expired, or for another key.',
-  not_authenticated:
-    'Check the agent id, and with the administrator that the agent is active and this key is registered.',
-  proof_refused: 'Check the clock, and with the administrator that this key is registered and active.',
-  nonce_refused: 'Try once more; if it happens again, the nonces of this server do not reach the agent.',
-  slow_down: 'Come again after the time that the server names.',
-  request_refused: 'Do not repeat this request: the server does not take it. Update the SDK, or mend the call.',
-  token_refused: 'Exchange for a new token: this one has expired, was used before, or is not for this resource.',
-  other_action: 'Make the call exactly the action that the token was issued for, or exchange for this action.',
-  unknown: 'Do not repeat this request unchanged.',
-}
-
-/** Refusals of an action; elsewhere what follows a colon is no member. */
-const NAMES_A_MEMBER: ReadonlySet<WritRefusalKind> = new Set<WritRefusalKind>([
-  'not_permitted',
-  'action_invalid',
-  'wrong_resource',
-  'other_action',
-])
-
-const CLOCK_MATTERS: ReadonlySet<WritRefusalKind> = new Set<WritRefusalKind>([
-  'not_authenticated',
-  'proof_refused',
-  'token_refused',
-])
 
 /** The member at the end of a description, `…: to[0]`, in the characters that a server shows of it. */
 function namedMember(description: string): string | undefined {

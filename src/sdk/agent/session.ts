@@ -1,10 +1,12 @@
 import type { JsonObject } from '../../core/json.ts'
-import { type AgentClock, clockSkewSeconds } from './clock.ts'
+import { type AgentClock, clockSkewSeconds, NOTICED_SKEW_SECONDS } from './clock.ts'
 import { dpopChallenge } from './dpop-challenge.ts'
 import { dpopProof } from './dpop-proof.ts'
 import { WritFault } from './fault.ts'
 import type { Nonces } from './nonces.ts'
-import { type Door, isWritRefusal, refusal, retryAfterSeconds, type WritRefusal } from './refusal.ts'
+import { isWritRefusal, refusal, type WritRefusal } from './refusal.ts'
+import type { Door } from './refusal-kind.ts'
+import { retryAfterSeconds } from './retry-after.ts'
 import type { CheckedSigner } from './signer.ts'
 import { type Answer, send, type Transport } from './transport.ts'
 
@@ -49,6 +51,7 @@ export async function request(session: Session, wanted: RepeatableRequest): Prom
   let mayCorrectClock = true
   let retriesLeft = session.retries.attempts
   for (;;) {
+    const offsetSeconds = session.clock.offsetSeconds()
     const { answer, skewSeconds, freshNonce } = await attempt(session, wanted)
     const outcome = judge(wanted.door, answer, skewSeconds, session.clock.own())
     if (!(outcome instanceof WritFault) && !isWritRefusal(outcome)) return outcome
@@ -58,9 +61,14 @@ export async function request(session: Session, wanted: RepeatableRequest): Prom
         mayFetchNonce = false
         continue
       }
-      if (outcome.clockSkewSeconds !== undefined && mayCorrectClock && session.clock.correctBy(skewSeconds)) {
-        mayCorrectClock = false
-        continue
+      if (outcome.clockSkewSeconds !== undefined && mayCorrectClock) {
+        session.clock.correctBy(skewSeconds)
+        // Compared with what this request was made with: another one may have corrected the clock meanwhile. What is
+        // measured wavers by the time that requests take.
+        if (Math.abs(session.clock.offsetSeconds() - offsetSeconds) >= NOTICED_SKEW_SECONDS) {
+          mayCorrectClock = false
+          continue
+        }
       }
     }
     const mayPass = isWritRefusal(outcome) ? outcome.kind === 'slow_down' : outcome.kind === 'unavailable'
@@ -115,7 +123,7 @@ function judge(door: Door, answer: Answer, skewSeconds: number, now: Date): Json
   }
   if (status >= 500) {
     return status === 503
-      ? new WritFault('unavailable', 'the server is not available for the moment; nothing was issued', facts)
+      ? new WritFault('unavailable', 'the server is not available for the moment', facts)
       : new WritFault('server_error', `something broke in the server (status ${status})`, facts)
   }
   if (status >= 200 && status < 300) {

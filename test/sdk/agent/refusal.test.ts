@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { explainRefusal, isWritRefusal, refusalOf } from '../../../src/sdk/agent/index.ts'
-import { type Door, refusal } from '../../../src/sdk/agent/refusal.ts'
+import { refusal } from '../../../src/sdk/agent/refusal.ts'
+import type { Door } from '../../../src/sdk/agent/refusal-kind.ts'
 import { describeRefusal } from '../../../src/wire/error-description.ts'
 import { dpopChallenge } from '../../../src/wire/www-authenticate.ts'
 
