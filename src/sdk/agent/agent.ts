@@ -1,0 +1,86 @@
+import type { ActionFetchInit, ActionToken } from './action-token.ts'
+import { agentTokens } from './agent-token.ts'
+import { createClock } from './clock.ts'
+import { type Delegation, listDelegations } from './delegations.ts'
+import { exchange, type Wish } from './exchange.ts'
+import { checkIssuer, type IssuerMetadata, readMetadata } from './issuer.ts'
+import { createNonces } from './nonces.ts'
+import { isWritRefusal, type WritRefusal } from './refusal.ts'
+import type { Retries, Session } from './session.ts'
+import { checkSigner, type Signer } from './signer.ts'
+import { kept } from './single-flight.ts'
+import { createTransport } from './transport.ts'
+
+/** Who the agent is, and how it behaves. */
+export interface AgentOptions {
+  /** The authorization server: an origin, https, or http on a loopback host. */
+  readonly issuer: string
+  /** The agent's id, which is its `client_id`. */
+  readonly id: string
+  /** Signs assertions and proofs: a registered key. */
+  readonly key: Signer
+  /** Default: the global one. */
+  readonly fetch?: typeof globalThis.fetch
+  /** The machine's clock. */
+  readonly now?: () => Date
+  /** Whether a clock that is wrong is corrected by the issuer's `Date` header, by at most a day. Default: false, only said. */
+  readonly correctClock?: boolean
+  /** Whether 429 and 503 of the issuer are tried again. Default: never. */
+  readonly retries?: Retries
+  /** For one request to the issuer. Default: 10. */
+  readonly timeoutSeconds?: number
+}
+
+/** An agent at its issuer. Everything may be called in parallel; a "no" is returned, what breaks is thrown. */
+export interface Agent {
+  readonly issuer: string
+  readonly id: string
+  /** The issuer's metadata, read once. */
+  readonly discover: () => Promise<IssuerMetadata>
+  /** Everything that principals let this agent do. */
+  readonly delegations: (options?: { readonly signal?: AbortSignal }) => Promise<readonly Delegation[] | WritRefusal>
+  /** A token for one action. */
+  readonly exchange: (wish: Wish) => Promise<ActionToken | WritRefusal>
+  /** Both in one: exchanges for the action, and makes the call that it is. */
+  readonly signedFetch: (wish: Wish, url: string | URL, init?: ActionFetchInit) => Promise<Response | WritRefusal>
+}
+
+/** @throws TypeError for options that cannot be right. Nothing is sent before it is needed. */
+export function createAgent(options: AgentOptions): Agent {
+  const { issuer, id, now = () => new Date(), correctClock = false } = options
+  const { retries = { attempts: 0, maxWaitSeconds: 0 } } = options
+  checkIssuer(issuer)
+  if (!/^[a-z0-9._-]{1,255}$/.test(id)) throw new TypeError('id must be 1 to 255 of a-z 0-9 - _ .')
+  checkRetries(retries)
+  const session: Session = {
+    signer: checkSigner(options.key),
+    transport: createTransport(options),
+    clock: createClock(now, correctClock),
+    nonces: createNonces(),
+    retries,
+  }
+  const metadata = kept(
+    () => readMetadata(issuer, session.transport),
+    () => true,
+  )
+  const door = { session, issuer, id, metadata: metadata.get }
+  const tokens = agentTokens(door)
+  return Object.freeze({
+    issuer,
+    id,
+    discover: metadata.get,
+    delegations: ({ signal } = {}) => listDelegations(door, tokens, signal),
+    exchange: (wish) => exchange(door, wish),
+    signedFetch: async (wish, url, init) => {
+      const token = await exchange(door, wish)
+      return isWritRefusal(token) ? token : token.fetch(url, init)
+    },
+  } satisfies Agent)
+}
+
+/** Attempts are bounded, so that a busy server is not kept busy. */
+function checkRetries({ attempts, maxWaitSeconds }: Retries): void {
+  if (!Number.isInteger(attempts) || attempts < 0 || attempts > 10)
+    throw new TypeError('retries.attempts must be 0 to 10')
+  if (!(maxWaitSeconds >= 0 && maxWaitSeconds <= 300)) throw new TypeError('retries.maxWaitSeconds must be 0 to 300')
+}

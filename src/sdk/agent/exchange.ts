@@ -1,0 +1,75 @@
+import type { JsonObject } from '../../core/json.ts'
+import { type ActionToken, actionToken } from './action-token.ts'
+import type { Delegation } from './delegations.ts'
+import { WritFault } from './fault.ts'
+import { TOKEN_EXCHANGE } from './issuer.ts'
+import { isWritRefusal, type WritRefusal } from './refusal.ts'
+import { readTokenAnswer } from './token-answer.ts'
+import { type IssuerDoor, tokenRequest } from './token-request.ts'
+
+/** One concrete action: a type, and the values of its members (RFC 9396 §2). */
+export interface Action {
+  readonly type: string
+  readonly [member: string]: unknown
+}
+
+/** What an exchange is asked for: on what authority, where, and exactly what. */
+export type Wish = {
+  readonly action: Action
+  readonly signal?: AbortSignal
+} & (
+  | {
+      /** One of `delegations()`. */
+      readonly delegation: Delegation
+      /** Where the token will be used. Default: the delegation's resource. */
+      readonly resource?: string
+    }
+  | { readonly subjectToken: string; readonly resource: string }
+)
+
+const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
+
+/**
+ * Exchanges for one action (RFC 8693 §2, RFC 9396 §6).
+ *
+ * @returns the token, or the refusal.
+ * @throws WritFault when something broke; TypeError when the wish is no wish.
+ */
+export async function exchange(door: IssuerDoor, wish: Wish): Promise<ActionToken | WritRefusal> {
+  const resource = 'delegation' in wish ? (wish.resource ?? wish.delegation.resource) : wish.resource
+  const subjectToken = 'delegation' in wish ? wish.delegation.subjectToken : wish.subjectToken
+  if (typeof resource !== 'string' || !URL.canParse(resource)) {
+    throw new TypeError('resource must be the identifier of a resource: an absolute URI')
+  }
+  if (typeof subjectToken !== 'string' || subjectToken === '') {
+    throw new TypeError('subjectToken must be a string; copies of a delegation do not have it')
+  }
+  if (typeof wish.action !== 'object' || wish.action === null || typeof wish.action.type !== 'string') {
+    throw new TypeError('action must be an object with a type')
+  }
+  const askedAt = door.session.clock.own()
+  const body = await tokenRequest(
+    door,
+    {
+      grant_type: TOKEN_EXCHANGE,
+      subject_token: subjectToken,
+      subject_token_type: ACCESS_TOKEN_TYPE,
+      resource,
+      authorization_details: JSON.stringify([wish.action]),
+    },
+    wish.signal,
+  )
+  if (isWritRefusal(body)) return body
+  const { accessToken, expiresInSeconds } = readTokenAnswer(body)
+  const expiresAt = new Date(askedAt.getTime() + expiresInSeconds * 1_000)
+  return actionToken(door.session, { accessToken, expiresInSeconds, expiresAt, resource, action: soleAction(body) })
+}
+
+/** What was granted, with the place the server added (RFC 9396 §7). */
+function soleAction(body: JsonObject): JsonObject & { readonly type: string } {
+  const [action, ...more] = Array.isArray(body.authorization_details) ? body.authorization_details : []
+  if (body.issued_token_type !== ACCESS_TOKEN_TYPE || more.length > 0 || typeof action?.type !== 'string') {
+    throw new WritFault('unexpected_answer', 'the answer of the server is not a token for one action')
+  }
+  return action
+}
