@@ -4,6 +4,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/foreign/**', 'test/pg/**', 'test/bench/**', 'test/process/crash-embedded.test.ts'],
+    // One file on every core: most of them wait for a server of their own to boot.
+    maxWorkers: '100%',
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

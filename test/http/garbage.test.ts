@@ -57,7 +57,7 @@ const deepObject = (levels: number) => ['{"a":'.repeat(levels), '1', '}'.repeat(
 
 test.each([
   { what: 'a target that is no URL', head: 'GET http://[ HTTP/1.1', status: 404 },
-  { what: 'a target without a slash', head: 'GET healthz HTTP/1.1', status: 404 },
+  { what: 'a target without a slash', head: 'GET healthz HTTP/1.1', status: 400 },
   {
     what: 'the absolute form (RFC 9112 §3.2.2), of whatever host',
     head: 'GET http://evil.example/healthz HTTP/1.1',

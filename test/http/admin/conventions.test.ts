@@ -69,16 +69,22 @@ describe('what is not there', () => {
     '/admin/',
     '/admin/agents/',
     '/admin/Agents',
-    '/admin/approvals',
-    '/admin/stop',
     '/admin/agents/a/enrolments',
-    '/admin/resources/a/downstream',
-    '/admin/delegations/a/tree',
     '/admin/clients/a/suspend',
     '/admin/principals/a/retire',
   ])('the path %s -> 404', async (path) => {
     expect((await server.call(path)).status).toBe(404)
     expect((await server.call(path, { method: 'POST', body: {} })).status).toBe(404)
+  })
+  test.each([
+    '/admin/approvals',
+    '/admin/stop',
+    '/admin/resources/a/downstream',
+    '/admin/delegations/a/tree',
+    '/admin/openapi.json',
+  ])('the path %s, which the contract names and which is not built -> 422', async (path) => {
+    expect((await server.call(path)).status).toBe(422)
+    expect((await server.call(path, { method: 'POST', body: {} })).status).toBe(422)
   })
   test('a method that a path does not know -> 405 with Allow', async () => {
     const refused = await server.call('/admin/agents', { method: 'PUT', body: {} })
