@@ -1,0 +1,91 @@
+import { z } from 'zod'
+import { isJsonObject, type JsonValue } from '../../core/json.ts'
+import { distance } from '../output/moment.ts'
+import type { Paint } from '../output/paint.ts'
+import { visible } from '../output/visible.ts'
+import { type ExplainedType, explainBound } from './explain-bound.ts'
+
+/** A delegation as the API shows it, as far as it can be explained. */
+export const ShownDelegation = z.looseObject({
+  id: z.string(),
+  principal: z.string(),
+  agent: z.string(),
+  resource: z.string().nullish(),
+  authorization_details: z.array(z.record(z.string(), z.json())),
+  granted_by: z.string().optional(),
+  purpose: z.string().optional(),
+  not_before: z.string().nullish(),
+  expires_at: z.string(),
+  status: z.string(),
+  reason: z.string().optional(),
+})
+export type ShownDelegation = z.infer<typeof ShownDelegation>
+
+/** Members of a delegation that this explains or that change nothing of what it allows. */
+const EXPLAINED = new Set([
+  ...['id', 'principal', 'agent', 'resource', 'authorization_details', 'granted_by', 'purpose', 'not_before'],
+  ...['expires_at', 'status', 'reason', 'created_at', 'revoked_at', 'subject_token'],
+])
+
+/** Says in sentences what a delegation allows; complete: what it cannot put into words it shows as it is. */
+export function explainDelegation(
+  delegation: ShownDelegation,
+  types: ReadonlyMap<string, ExplainedType>,
+  { paint, now }: { readonly paint: Paint; readonly now: Date },
+): string[] {
+  const bounds = delegation.authorization_details.map((bound) => explainBound(bound, types.get(String(bound.type))))
+  const [agent, principal] = [visible(delegation.agent), visible(delegation.principal)]
+  const where = delegation.resource ? ` at ${visible(delegation.resource)}` : ''
+  const lines = [
+    `${paint('bold', agent)} may act for ${paint('bold', principal)}${where}, ${period(delegation, now)}.`,
+    ...stateLines(delegation, now, paint),
+    '',
+    bounds.length === 1
+      ? 'It may do this and nothing else:'
+      : `It may do any of these ${bounds.length} and nothing else:`,
+  ]
+  for (const [n, { title, sentence, members, locations, useless }] of bounds.entries()) {
+    lines.push('', `${bounds.length === 1 ? '' : `${n + 1}. `}${paint('bold', title)}`)
+    if (sentence !== undefined) lines.push(`   “${sentence}”`)
+    else lines.push(paint('yellow', '   This action type is not known any more: nothing is issued by this bound.'))
+    if (locations !== undefined) lines.push(`   only at ${locations.join(', ')}`)
+    lines.push('')
+    const width = Math.max(0, ...members.map(({ path }) => path.length))
+    lines.push(...members.map(({ path, may }) => `   ${paint('cyan', path.padEnd(width))}  ${may}`))
+    if (members.length === 0) lines.push('   (no members)')
+    if (useless !== undefined) lines.push('', paint('yellow', `   No action can fit: ${useless}.`))
+  }
+  const rest = Object.entries(delegation).filter(([name, value]) => !EXPLAINED.has(name) && hasSubstance(value))
+  if (rest.length > 0)
+    lines.push('', 'Also:', ...rest.map(([name, value]) => `   ${visible(name)}: ${visible(JSON.stringify(value))}`))
+  return lines
+}
+
+function period({ not_before, expires_at }: ShownDelegation, now: Date): string {
+  const end = `until ${day(expires_at)} (${distance(new Date(expires_at), now)})`
+  return not_before ? `from ${day(not_before)} (${distance(new Date(not_before), now)}) ${end}` : end
+}
+
+const day = (text: string) => visible(text.replace(/\.\d+Z$/, 'Z'))
+
+function stateLines(
+  { status, reason, expires_at, not_before, granted_by, purpose }: ShownDelegation,
+  now: Date,
+  paint: Paint,
+): string[] {
+  const lines: string[] = []
+  const because = reason === undefined ? '' : `: ${visible(reason)}`
+  if (status !== 'active') lines.push(paint('red', `It is ${visible(status)}${because}. Nothing is issued on it.`))
+  else if (new Date(expires_at) <= now) lines.push(paint('yellow', 'It has expired. Nothing is issued on it.'))
+  else if (not_before && new Date(not_before) > now)
+    lines.push(paint('yellow', 'It has not begun. Nothing is issued on it yet.'))
+  if (granted_by !== undefined)
+    lines.push(`Granted by ${visible(granted_by)}${purpose === undefined ? '.' : `, for: ${visible(purpose)}`}`)
+  return lines
+}
+
+/** Whether a member says anything. */
+function hasSubstance(value: unknown): boolean {
+  if (value === undefined || value === null) return false
+  return !(isJsonObject(value as JsonValue) && Object.keys(value as object).length === 0)
+}

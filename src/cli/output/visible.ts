@@ -1,0 +1,27 @@
+/**
+ * Characters that a terminal obeys instead of showing them, or that make others be seen elsewhere. What an agent wrote
+ * comes by here (an action's values, a label), and may neither move the cursor nor turn words around.
+ */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu
+
+const codeOf = (character: string) => (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')
+
+/** One line of text with everything unseen named. */
+export function visible(text: string): string {
+  return text.replace(UNSEEN, (character) => `⟨U+${codeOf(character)}⟩`)
+}
+
+/** The same for text of several lines. */
+export const visibleLines = (text: string): string => text.split('\n').map(visible).join('\n')
+
+/** JSON that is the same value for a program, and harmless on a terminal. */
+export function jsonText(value: unknown, indent = 2): string {
+  return JSON.stringify(value, null, indent).replace(UNSEEN, (character) =>
+    character === '\n'
+      ? character
+      : Array.from(
+          { length: character.length },
+          (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`,
+        ).join(''),
+  )
+}
