@@ -24,7 +24,7 @@ const COLUMNS: Columns = [
   ['AT', (item) => text(item, 'at').replace(/\.\d+Z$/, 'Z')],
   ['DECISION', 'decision'],
   ['WHAT', what],
-  ['BY', (item) => text(item, 'agent') || text(item, 'client')],
+  ['BY', (item) => by(item)],
   ['FOR', 'principal'],
   ['WHERE', 'resource'],
   ['DETAIL', 'detail'],
@@ -36,6 +36,9 @@ function what(item: Item): string {
   if (typeof because.operation === 'string') return `${text(because, 'operation')} ${text(because, 'target')}`.trim()
   return text(item, 'action_type') || text(item, 'refusal') || text(item, 'kind')
 }
+
+/** Who did it: an administrator's deed may name an agent that it was done to. */
+const by = (item: Item) => text(item, 'client') || text(item, 'agent')
 
 const addFilters = (command: Command): Command =>
   command
@@ -90,10 +93,7 @@ function addTail(records: Command, io: Io): void {
     const print = (item: Item) => io.out(cli.isJson ? `${jsonText(item, 0)}\n` : `${tailLine(item)}\n`)
     const tailLine = (item: Item) => {
       const decision = paintStatus(cli.paint, text(item, 'decision').padEnd(7).trimEnd())
-      const parties = [
-        text(item, 'agent') || text(item, 'client'),
-        text(item, 'principal') && `for ${text(item, 'principal')}`,
-      ]
+      const parties = [by(item), text(item, 'principal') && `for ${text(item, 'principal')}`]
       const place = text(item, 'resource') && `at ${text(item, 'resource')}`
       const detail = text(item, 'detail') && `(${text(item, 'detail')})`
       const words = [cli.paint('dim', text(item, 'at')), decision, ...parties, what(item), place, detail]

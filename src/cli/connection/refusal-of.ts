@@ -12,7 +12,7 @@ const Problem = z.object({
 
 const MENDS: Readonly<Record<number, string>> = {
   401: 'the key may have been retired, or the token withdrawn: `writ admin whoami` tells who you are',
-  404: 'the `list` command beside this one tells what there is',
+  404: 'the `list` commands tell what there is',
   412: 'it was changed by someone else in between: look at it again, and repeat the command',
   429: 'wait a few seconds, and repeat the command',
 }
@@ -22,7 +22,12 @@ export function refusalOf({ status, json, text }: Reply, where: string): CliErro
   const problem = Problem.safeParse(json).data
   const detail = problem?.detail ?? problem?.title ?? text.slice(0, 200)
   const members = (problem?.errors ?? []).map(({ member, detail: why }) => `${member}: ${why}`)
-  const mend = status >= 500 ? faultMend(problem?.request_id) : MENDS[status]
+  const isPathUnknown = status === 404 && /nothing here/.test(detail)
+  const mend = isPathUnknown
+    ? 'this server does not know the path: it may be older than this command line'
+    : status >= 500
+      ? faultMend(problem?.request_id)
+      : MENDS[status]
   // One wrong member stands in the detail already.
   const lines = members.length > 1 ? [where, ...members] : [where]
   // Not answering, and not taking us for an administrator, is another thing than a no.

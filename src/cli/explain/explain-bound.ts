@@ -56,7 +56,11 @@ function describeMembers(
   found: { readonly lines: { path: string; may: string }[]; readonly missing: string[] },
 ): void {
   const required = new Set(type && described ? requiredOf(type.schema, described) : [])
-  for (const [name, constraint] of members) {
+  const known = type && described ? memberNames(type.schema, described) : []
+  // In the order of the type: a database keeps none.
+  for (const name of new Set([...known.filter((name) => members.has(name)), ...members.keys()])) {
+    const constraint = members.get(name)
+    if (constraint === undefined) continue
     const path = `${prefix}${name}`
     const inner = type && described && memberPositions(type.schema, described.positions, name)
     if (constraint.op === 'object') {
@@ -71,7 +75,7 @@ function describeMembers(
       may: `${phrase(constraint)}${isUnseen ? ', even unseen (as a digest)' : ''}${absence}`,
     })
   }
-  for (const name of type && described ? memberNames(type.schema, described) : []) {
+  for (const name of known) {
     if (members.has(name)) continue
     found.lines.push({ path: visible(`${prefix}${name}`), may: 'must be absent' })
     if (required.has(name)) found.missing.push(visible(`${prefix}${name}`))

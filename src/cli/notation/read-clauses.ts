@@ -67,7 +67,7 @@ export function readClauses(text: string): Clauses {
     const prefix = operator === '=' ? [] : glyphsOf(operator, operatorAt)
     const valueAt = operator === '=' ? at : operatorAt
     const value = prefix.length === 0 ? readValue() : { glyphs: [...prefix, ...readGlyphs()] }
-    if ('glyphs' in value && value.glyphs.length === prefix.length && text[at - 1] !== '"') {
+    if ('glyphs' in value && value.glyphs.length === prefix.length) {
       throw new NotationError('expected a value; * is anything, "" the empty text', at)
     }
     if (path.length === 1 && path[0].name === MAX_ITEMS) attachMaxItems(path[0].at, value, valueAt)
@@ -103,8 +103,11 @@ export function readClauses(text: string): Clauses {
     for (; at < text.length; at++) {
       const char = text[at] ?? ''
       if (openedAt === undefined && /\s/.test(char)) break
-      if (char === '"') openedAt = openedAt === undefined ? at : undefined
-      else if (char === '\\' && openedAt !== undefined) {
+      if (char === '"') {
+        // Two quotation marks with nothing between them are a value: the empty text.
+        if (openedAt === at - 1) glyphs.push({ char: '', at, isQuoted: true })
+        openedAt = openedAt === undefined ? at : undefined
+      } else if (char === '\\' && openedAt !== undefined) {
         const next = text[at + 1]
         if (next !== '"' && next !== '\\') throw new NotationError('inside quotes \\ stands before " or \\ only', at)
         glyphs.push({ char: next, at: at++, isQuoted: true })

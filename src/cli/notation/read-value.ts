@@ -28,6 +28,7 @@ export function readValue(glyphs: readonly Glyph[], at: number): Value {
   const mask = glyphs.map(({ char, isQuoted }) => (isQuoted ? '\0' : char)).join('')
   const text = textOf(glyphs)
   if (mask === '*') return { says: 'any' }
+  if (/^(?:within|url):/.test(mask)) checkPlain(mask.replace(/\?\*$/, ''), at)
   if (mask.startsWith('within:')) return readPath(text.slice(7), at)
   if (mask.startsWith('url:')) return readUrl(text.slice(4), mask.endsWith('?*'), at)
   const range = readRange(glyphs, mask, at)
@@ -63,8 +64,7 @@ const textOf = (glyphs: readonly Glyph[]) => glyphs.map(({ char }) => char).join
 const wordOf = (glyphs: readonly Glyph[], at: number): Word => ({
   text: textOf(glyphs),
   at: glyphs[0]?.at ?? at,
-  // Nothing at all can only have stood in quotes.
-  isQuoted: glyphs.length === 0 || glyphs.some(({ isQuoted }) => isQuoted),
+  isQuoted: glyphs.some(({ isQuoted }) => isQuoted),
 })
 
 function split(glyphs: readonly Glyph[]): { readonly glyphs: readonly Glyph[]; readonly at: number }[] {
@@ -111,6 +111,14 @@ function readRange(glyphs: readonly Glyph[], mask: string, at: number): Value | 
   const isNumber = ({ text }: Word) => text === '' || NUMBER.test(text)
   if (!isNumber(min) || !isNumber(max) || (min.text === '' && max.text === '')) return undefined
   return { says: 'range', at, ...(min.text !== '' && { min }), ...(max.text !== '' && { max }) }
+}
+
+/** Taken for themselves here, these would hide what was meant. */
+function checkPlain(mask: string, at: number): void {
+  const star = mask.indexOf('*')
+  if (star >= 0) throw new NotationError('everything inside is meant already: leave the * out, or quote it', at + star)
+  const bar = mask.indexOf('|')
+  if (bar >= 0) throw new NotationError('one place only: write two --allow for two, or quote the |', at + bar)
 }
 
 function readPath(base: string, at: number): Value {

@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from 'node:util'
 
 const GAP = '  '
 /** Narrower than this no column is made. Unit: characters. */
-const MIN_WIDTH = 8
+const MIN_WIDTH = 6
 
 /**
  * Lines of a table: a heading, then the rows, columns as wide as their longest cell.

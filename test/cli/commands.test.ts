@@ -1,0 +1,396 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { adminApi } from '../support/clients.ts'
+import { startTestServer, type TestServer } from '../support/server.ts'
+import { createWorld } from '../support/world.ts'
+import { at, type Outcome, type Surroundings, writ } from './terminal.ts'
+
+let server: TestServer
+let folder: string
+beforeAll(async () => {
+  server = await startTestServer()
+  folder = await mkdtemp(join(tmpdir(), 'writ-cli-'))
+})
+afterAll(async () => {
+  await server?.close()
+  await rm(folder, { recursive: true, force: true })
+})
+
+const run = (args: readonly string[], surroundings: Surroundings = {}) =>
+  writ(args, { ...surroundings, env: { ...at(server), ...surroundings.env } })
+
+/** What a command prints that did what it was asked. */
+async function done(args: readonly string[], surroundings?: Surroundings): Promise<string> {
+  const { code, out, err } = await run(args, surroundings)
+  expect({ code, err }, args.join(' ')).toEqual({ code: 0, err: '' })
+  return out
+}
+const json = async (args: readonly string[], surroundings?: Surroundings) =>
+  JSON.parse(await done([...args, '--json'], surroundings))
+
+const publicKey = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey
+const keyFile = async (name: string, content = JSON.stringify(publicKey().export({ format: 'jwk' }))) => {
+  const path = join(folder, name)
+  await writeFile(path, content)
+  return path
+}
+
+describe('agents', () => {
+  test('are created, listed, shown, changed, stopped and retired, and each command says what to do next', async () => {
+    const created = await done([
+      'agents',
+      'create',
+      'a1',
+      '--name',
+      'First',
+      '--owner',
+      'ann',
+      '--key',
+      await keyFile('a1'),
+    ])
+    expect(created).toContain('Registered agent a1 with 1 key.')
+    expect(created).toContain('writ delegations create --agent a1')
+    expect(await done(['agents', 'list'])).toMatch(/ID +NAME +STATUS +KEYS +OWNER\na1 +First +active +1 +ann/)
+    const shown = await done(['agents', 'show', 'a1'])
+    expect(shown).toMatch(/^id +a1$/m)
+    expect(shown).toMatch(/^created_at +20.*Z \(.* ago\)$/m)
+    expect(await done(['agents', 'update', 'a1', '--description', 'Plans', '--unset', 'owner'])).toContain(
+      'Changed description, owner of agent a1.',
+    )
+    const { owner, description } = await json(['agents', 'show', 'a1'])
+    expect({ owner, description }).toEqual({ owner: undefined, description: 'Plans' })
+    expect(await done(['agents', 'suspend', 'a1', '--reason', 'odd'])).toContain('writ agents resume a1')
+    expect(await json(['agents', 'show', 'a1'])).toMatchObject({ status: 'suspended', reason: 'odd' })
+    expect(await done(['agents', 'resume', 'a1'])).toContain('Agent a1 is active again.')
+    expect(await done(['agents', 'retire', 'a1', '--yes'])).toContain('retired, for ever')
+    expect((await run(['agents', 'resume', 'a1'])).code).toBe(1)
+  })
+
+  test('have keys: added from a file, from standard input, as PEM, and retired', async () => {
+    await done(['agents', 'create', 'a2'])
+    const label = ['--label', 'laptop', '--expires', '2099-12-31']
+    const added = await json(['agents', 'keys', 'add', 'a2', '--key', await keyFile('a2'), ...label])
+    expect(added).toMatchObject({ label: 'laptop', status: 'active', expires_at: '2099-12-31T23:59:59.000Z' })
+    const stdin = publicKey().export({ format: 'pem', type: 'spki' }).toString()
+    expect(await done(['agents', 'keys', 'add', 'a2', '--key', '-'], { stdin })).toContain('Registered key')
+    expect(await done(['agents', 'keys', 'list', 'a2'])).toContain('laptop')
+    expect(await done(['agents', 'keys', 'retire', 'a2', added.kid, '-y'])).toContain('Retired key')
+    const { items } = await json(['agents', 'keys', 'list', 'a2'])
+    expect(items.map(({ status }: { status: string }) => status).sort()).toEqual(['active', 'retired'])
+  })
+
+  test('never have their private key sent', async () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const jwk = await keyFile('private.jwk', JSON.stringify(privateKey.export({ format: 'jwk' })))
+    const pem = await keyFile('private.pem', privateKey.export({ format: 'pem', type: 'pkcs8' }).toString())
+    for (const file of [jwk, pem]) {
+      const { code, err } = await run(['agents', 'create', 'never', '--key', file])
+      expect(code).toBe(2)
+      expect(err).toContain('holds a private key')
+    }
+    expect((await run(['agents', 'show', 'never'])).code).toBe(1)
+  })
+})
+
+test('principals are created, listed, shown, changed, stopped', async () => {
+  expect(await done(['principals', 'create', 'p1', '--kind', 'organization', '--email', 'p@example.com'])).toContain(
+    'Registered organization p1.',
+  )
+  expect(await done(['principals', 'list'])).toMatch(/p1 +organization +p1 +active +p@example.com/)
+  await done(['principals', 'update', 'p1', '--name', 'Acme', '--unset', 'email'])
+  expect(await json(['principals', 'show', 'p1'])).toMatchObject({ name: 'Acme', kind: 'organization' })
+  await done(['principals', 'suspend', 'p1'])
+  expect(await json(['principals', 'show', 'p1'])).toMatchObject({ status: 'suspended' })
+  await done(['principals', 'resume', 'p1'])
+})
+
+test('resources are created, listed, shown, changed, stopped and retired', async () => {
+  const options = ['--action-types', 'email_send,http_request', '--lifetime', '30', '--key', await keyFile('r1')]
+  const created = await done(['resources', 'create', 'r1', '--identifier', 'https://r1.example', ...options])
+  expect(created).toContain('Registered resource r1 (https://r1.example).')
+  expect(await json(['resources', 'show', 'r1'])).toMatchObject({
+    action_types: ['email_send', 'http_request'],
+    token_lifetime_seconds: 30,
+  })
+  expect(await done(['resources', 'list'])).toContain('email_send, http_request')
+  await done(['resources', 'update', 'r1', '--content', 'digest', '--unset', 'action_types', 'token_lifetime_seconds'])
+  const shown = await json(['resources', 'show', 'r1'])
+  expect(shown).toMatchObject({ token_content: 'digest' })
+  expect(shown).not.toHaveProperty('action_types')
+  expect(await done(['resources', 'keys', 'list', 'r1'])).toContain('active')
+  await done(['resources', 'suspend', 'r1'])
+  await done(['resources', 'resume', 'r1'])
+  await done(['resources', 'retire', 'r1', '--yes', '--reason', 'gone'])
+  expect(await json(['resources', 'show', 'r1'])).toMatchObject({ status: 'retired', reason: 'gone' })
+})
+
+test('action types are created, listed, shown, changed, stopped', async () => {
+  const schema = { type: 'object', properties: { room: { type: 'string', maxLength: 99 } }, required: ['room'] }
+  const definition = { type: 'booking', title: 'Booking', schema: { ...schema, additionalProperties: false } }
+  const file = await keyFile('booking.json', JSON.stringify({ ...definition, template: 'Book {room}', risk: 'write' }))
+  expect(await done(['action-types', 'create', '--file', file])).toContain('Defined action type booking.')
+  expect(await done(['action-types', 'list'])).toMatch(/booking +Booking +write +yes +active +1/)
+  await done(['action-types', 'update', 'booking', '--file', '-'], { stdin: '{"title":"Room"}' })
+  expect(await json(['action-types', 'show', 'booking'])).toMatchObject({ title: 'Room', version: 2 })
+  await done(['action-types', 'suspend', 'booking'])
+  await done(['action-types', 'resume', 'booking'])
+})
+
+test('clients are created with a key and a scope, and sign in with their own credential file', async () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+  const file = await keyFile('auditor.pub', JSON.stringify(publicKey.export({ format: 'jwk' })))
+  await done(['clients', 'create', 'auditor', '--scope', 'admin:read', '--name', 'Auditor', '--key', file])
+  expect(await done(['clients', 'list'])).toMatch(/auditor +Auditor +admin:read +active +1/)
+  const credential = join(folder, 'auditor.json')
+  await writeFile(credential, JSON.stringify({ client_id: 'auditor', jwk: privateKey.export({ format: 'jwk' }) }), {
+    mode: 0o600,
+  })
+  const env = { WRIT_CREDENTIAL: credential }
+  expect(await json(['admin', 'whoami'], { env })).toMatchObject({ client_id: 'auditor', scope: 'admin:read' })
+  const { code, err } = await run(['principals', 'create', 'p9'], { env })
+  expect(code).toBe(1)
+  expect(err).toContain('POST /admin/principals')
+  await done(['clients', 'update', 'auditor', '--scope', 'admin:read', 'admin:approve'])
+  expect(await json(['clients', 'show', 'auditor'])).toMatchObject({ scope: 'admin:read admin:approve' })
+  const [key] = (await json(['clients', 'keys', 'list', 'auditor'])).items
+  await done(['clients', 'keys', 'retire', 'auditor', key.kid, '--yes'])
+  expect((await run(['admin', 'whoami'], { env })).code).toBe(3)
+})
+
+const dayFromNow = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10)
+
+describe('delegations', () => {
+  const create = (...more: string[]) => ['delegations', 'create', '--for', 'alice', '--agent', 'planner', ...more]
+  const MAIL = ['--resource', 'https://mail.example']
+  beforeAll(async () => {
+    await done(['principals', 'create', 'alice'])
+    await done(['agents', 'create', 'planner'])
+    await done(['resources', 'create', 'mail', '--identifier', 'https://mail.example'])
+  })
+
+  test('are granted in the short notation, explained, listed, and revoked', async () => {
+    const allow = ['--allow', 'email_send to=*@company.com max-items=2', '--for-days', '30', '--purpose', 'minutes']
+    const created = await done(create(...MAIL, ...allow))
+    expect(created).toContain('planner may act for alice at https://mail.example, until ')
+    expect(created).toContain('(in 30 days)')
+    expect(created).toContain('at most 2 items, each an address at company.com')
+    expect(created).toContain('cc       must be absent')
+    expect(created).toContain('Note: email_send: subject, body may be anything')
+    const [{ id }] = (await json(['delegations', 'list', '--agent', 'planner'])).items
+    expect(created).toContain(id)
+    expect(await done(['delegations', 'list', '--for', 'alice'])).toContain('email_send')
+    const shown = await json(['delegations', 'show', id])
+    expect(shown.authorization_details).toEqual([
+      {
+        type: 'email_send',
+        to: { $each: { $email_domain: ['company.com'] }, $max_items: 2 },
+        subject: { $any: true },
+        body: { $any: true },
+      },
+    ])
+    expect(shown.subject_token).toMatch(/^ey/)
+    expect(await done(['delegations', 'show', id])).not.toContain(shown.subject_token)
+    expect(await done(['delegations', 'explain', id])).toContain('copy to ⟨none⟩')
+    expect((await json(['delegations', 'explain', id])).explanation).toContain('It may do this and nothing else:')
+    expect(await done(['delegations', 'revoke', id, '--yes', '--reason', 'over'])).toContain(
+      `Revoked delegation ${id}.`,
+    )
+    expect(await done(['delegations', 'explain', id])).toContain('It is revoked: over. Nothing is issued on it.')
+  })
+
+  test('are granted in JSON, from a file and from standard input, with what the notation says beside', async () => {
+    const bound = { type: 'email_send', to: { $any: true }, subject: 'Hi', body: { $any: true } }
+    const file = await keyFile('bounds.json', JSON.stringify([bound]))
+    const both = await json(
+      create(...MAIL, '--bounds', file, '--allow', 'http_request method=GET url=url:https://mail.example/'),
+    )
+    expect(both.authorization_details.map(({ type }: { type: string }) => type)).toEqual(['http_request', 'email_send'])
+    const located = JSON.stringify({ ...bound, locations: ['https://mail.example'] })
+    expect(
+      await done(create('--bounds', '-', '--until', '2026-12-31', '--from', '2026-12-01'), { stdin: located }),
+    ).toMatch(
+      /from 2026-12-01T00:00:00Z .* until 2026-12-31T23:59:59Z[\s\S]*has not begun[\s\S]*only at https:\/\/mail.example/,
+    )
+  })
+
+  test('what the server refuses of a bound is named', async () => {
+    const { code, err } = await run(create(...MAIL, '--bounds', '-'), { stdin: '{"type":"email_send","bcc":"x"}' })
+    expect(code).toBe(1)
+    expect(err).toContain('authorization_details[0].bcc: the type has no such member (422)')
+  })
+
+  test('what is wrong in the notation is pointed at', async () => {
+    const { code, err } = await run(create(...MAIL, '--allow', 'email_send to=*company.com'))
+    expect(code).toBe(2)
+    expect(err).toBe(
+      [
+        'writ: --allow: a prefix or suffix bounds neither an address nor a URL: write *@company.com',
+        '  at:    email_send to=*company.com',
+        '                       ^',
+        '  mend:  the notation: writ delegations create --help',
+        '',
+      ].join('\n'),
+    )
+    expect((await run(create(...MAIL, '--allow', 'email_sent to=*'))).err).toContain(
+      'there is no action type "email_sent"',
+    )
+  })
+})
+
+describe('the account', () => {
+  test('lists issuances, refusals and deeds, filtered', async () => {
+    const world = await createWorld(server)
+    const issued = await world.exchange()
+    await world.exchange({}, { action: { ...world.action, to: ['eve@evil.example'] } })
+    const agent = ['--agent', world.agent.id]
+    expect(await done(['records', 'list', ...agent, '--decision', 'refused'])).toMatch(/refused +email_send .*\bto\b/)
+    expect(await done(['records', 'list', ...agent, '--decision', 'done'])).toMatch(/agent.register agent-\S+ +admin/)
+    const { items } = await json(['records', 'list', ...agent, '--type', 'email_send', '--decision', 'issued'])
+    expect(items).toHaveLength(1)
+    expect(await done(['tokens', 'revoke', items[0].jti, '--reason', 'test'])).toContain(
+      `Withdrew token ${items[0].jti}.`,
+    )
+    expect(issued.status).toBe(200)
+    expect(await json(['records', 'list', '--after', '2099-01-01', '--all'])).toEqual({ items: [] })
+    expect(await done(['records', 'list', '--after', '2099-01-01'])).toBe('There are no such entries.\n')
+  })
+
+  test('what an agent wrote cannot move the cursor', async () => {
+    const bounds = [{ type: 'email_send', to: { $any: true }, subject: { $any: true }, body: { $any: true } }]
+    const world = await createWorld(server, { bounds })
+    await world.exchange({}, { action: { ...world.action, body: 'a\u001b[2J\u202eb' } })
+    for (const args of [[], ['--json']]) {
+      const { out } = await run(['records', 'list', '--agent', world.agent.id, ...args])
+      for (const character of ['\u001b', '\u202e']) expect(out).not.toContain(character)
+    }
+    const text = (await json(['records', 'list', '--agent', world.agent.id, '--decision', 'issued'])).items[0].action
+      .body
+    expect(text).toBe('a\u001b[2J\u202eb')
+  })
+})
+
+describe('lists', () => {
+  test('come in pages: as many as asked for, where they go on, and all', async () => {
+    const api = await adminApi(server.issuer, server.admin)
+    for (let n = 0; n < 8; n++) await api.call('POST', '/admin/principals', { id: `page-${n}` })
+    const first = await json(['principals', 'list', '--limit', '3'])
+    expect(first.items).toHaveLength(3)
+    const next = await json(['principals', 'list', '--limit', '3', '--cursor', first.next_cursor])
+    expect(next.items[0].id > first.items[2].id).toBe(true)
+    const all = await json(['principals', 'list', '--all'])
+    expect(all.items.length).toBeGreaterThanOrEqual(8)
+    expect(all).not.toHaveProperty('next_cursor')
+    expect(await done(['principals', 'list', '-n', '1'])).toContain('There are more: --all')
+  })
+
+  test('are cut to the terminal, and coloured there alone', async () => {
+    const wide = await done(['records', 'list'], { isTerminal: true, columns: 80 })
+    expect(wide).toContain('\u001b[')
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: what colours are made of
+    const rows = wide
+      .replace(/\u001b\[\d+m/g, '')
+      .split('\n')
+      .filter((line) => !line.startsWith('There are more'))
+    for (const line of rows) expect(line.length).toBeLessThanOrEqual(80)
+    expect(await done(['records', 'list'], { isTerminal: true, env: { NO_COLOR: '1' } })).not.toContain('\u001b')
+    expect(await done(['records', 'list'], { isTerminal: true, env: { TERM: 'dumb' } })).not.toContain('\u001b')
+    expect(await done(['records', 'list'])).not.toContain('\u001b')
+    expect(await done(['records', 'list', '--json'], { isTerminal: true })).not.toContain('\u001b')
+  })
+})
+
+test('signing keys are listed and rotated, and the dangerous way asks first', async () => {
+  expect(await done(['keys', 'list'])).toMatch(/KID +ALG +STATUS/)
+  const rotated = await done(['keys', 'rotate'])
+  expect(rotated).toMatch(/Made signing key \S+\./)
+  expect(rotated).toContain('(in 10 minutes)')
+  expect((await run(['keys', 'rotate'])).code).toBe(1)
+  expect(await run(['keys', 'rotate', '--compromised'])).toMatchObject({ code: 2, out: '' })
+  expect((await run(['keys', 'rotate', '--compromised'], { answer: 'no' })).code).toBe(2)
+  expect(await done(['keys', 'rotate', '--compromised'], { answer: 'y' })).toContain('It signs from now on')
+  const { items } = await json(['keys', 'list'])
+  expect(items.filter(({ status }: { status: string }) => status === 'compromised')).toHaveLength(2)
+})
+
+test.each([
+  ['agents', 'retire', 'x'],
+  ['resources', 'retire', 'x'],
+  ['agents', 'keys', 'retire', 'x', 'y'],
+  ['delegations', 'revoke', 'x'],
+  ['keys', 'rotate', '--compromised'],
+  ['admin', 'reset-credential'],
+  ['restore', 'file'],
+])('%s %s asks first; without an answer, or with no, nothing is done', async (...args: string[]) => {
+  const isRun = { value: false }
+  const maintenance = async () => {
+    isRun.value = true
+    return 0
+  }
+  const silent = await run(args, { maintenance })
+  expect(silent).toMatchObject({ code: 2, out: '' })
+  expect(silent.err).toContain('say --yes if it is meant')
+  const refused = await run(args, { answer: '', maintenance })
+  expect(refused.code).toBe(2)
+  expect(refused.err).toContain('not confirmed; nothing was done')
+  expect(isRun.value).toBe(false)
+})
+
+test.each<[string[], string[]]>([
+  [
+    ['backup', 'to.backup'],
+    ['backup', 'to.backup'],
+  ],
+  [
+    ['restore', 'from.backup', '--yes'],
+    ['restore', 'from.backup'],
+  ],
+  [['admin', 'reset-credential', '-y'], ['reset-credential']],
+])('%j is handed to the maintenance program, and its status is ours', async (args, expected) => {
+  const seen: (readonly string[])[] = []
+  const maintenance = (code: number) => async (given: readonly string[]) => {
+    seen.push(given)
+    return code
+  }
+  expect((await run(args, { maintenance: maintenance(0) })).code).toBe(0)
+  expect((await run(args, { maintenance: maintenance(1) })).code).toBe(1)
+  expect(seen).toEqual([expected, expected])
+})
+
+describe('api', () => {
+  test('makes any call', async () => {
+    const created = JSON.parse(await done(['api', 'POST', '/admin/principals', '--data', '{"id":"via-api"}']))
+    expect(created).toMatchObject({ id: 'via-api' })
+    const got = await run(['api', 'get', '/admin/principals/via-api', '-i'])
+    expect(got.err).toMatch(/^200\n[\s\S]*etag: "1"/)
+    const file = await keyFile('patch.json', '{"name":"Via"}')
+    await done(['api', 'PATCH', '/admin/principals/via-api', '--if-match', '1', '--data', `@${file}`])
+    const stale = await run(['api', 'PATCH', '/admin/principals/via-api', '--if-match', '"1"', '--data', '-'], {
+      stdin: '{"name":"Late"}',
+    })
+    expect(stale.code).toBe(1)
+    expect(JSON.parse(stale.out)).toMatchObject({ status: 412 })
+    expect(stale.err).toContain('changed by someone else')
+    await done(['api', 'POST', '/admin/principals/via-api/suspend'])
+    expect(JSON.parse(await done(['api', 'GET', '/admin/principals?limit=1'])).items).toHaveLength(1)
+    const once = ['api', 'POST', '/admin/principals', '-d', '{"id":"once"}', '--idempotency-key', 'k-1']
+    expect(await done(once)).toBe(await done(once))
+  })
+})
+
+test('the server requires nonces: the command line learns one and goes on', async () => {
+  const strict = await startTestServer({ requireDpopNonce: true })
+  try {
+    const outcome: Outcome = await writ(['principals', 'list', '--json'], { env: at(strict) })
+    expect(outcome).toMatchObject({ code: 0, err: '' })
+  } finally {
+    await strict.close()
+  }
+})
+
+test('files that commands leave are read by their owner alone', async () => {
+  expect((await stat(join(server.dataDirectory, 'admin-credential.json'))).mode & 0o777).toBe(0o600)
+  expect(await readFile(join(server.dataDirectory, 'admin-credential.json'), 'utf8')).toContain('"d"')
+})
