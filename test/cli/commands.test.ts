@@ -2,10 +2,12 @@ import { generateKeyPairSync } from 'node:crypto'
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { adminApi } from '../support/clients.ts'
+import { adminApi, newClient, send } from '../support/clients.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import { createWorld } from '../support/world.ts'
+import { proof } from '../wire/signing.ts'
 import { at, type Outcome, type Surroundings, writ } from './terminal.ts'
 
 let server: TestServer
@@ -56,7 +58,7 @@ describe('agents', () => {
     expect(await done(['agents', 'list'])).toMatch(/ID +NAME +STATUS +KEYS +OWNER\na1 +First +active +1 +ann/)
     const shown = await done(['agents', 'show', 'a1'])
     expect(shown).toMatch(/^id +a1$/m)
-    expect(shown).toMatch(/^created_at +20.*Z \(.* ago\)$/m)
+    expect(shown).toMatch(/^created_at +20.*Z \(.* ago\)$|Z \(now\)$/m)
     expect(await done(['agents', 'update', 'a1', '--description', 'Plans', '--unset', 'owner'])).toContain(
       'Changed description, owner of agent a1.',
     )
@@ -73,7 +75,11 @@ describe('agents', () => {
     await done(['agents', 'create', 'a2'])
     const label = ['--label', 'laptop', '--expires', '2099-12-31']
     const added = await json(['agents', 'keys', 'add', 'a2', '--key', await keyFile('a2'), ...label])
-    expect(added).toMatchObject({ label: 'laptop', status: 'active', expires_at: '2099-12-31T23:59:59.000Z' })
+    expect(added).toMatchObject({
+      label: 'laptop',
+      status: 'active',
+      expires_at: Date.UTC(2099, 11, 31, 23, 59, 59) / 1_000,
+    })
     const stdin = publicKey().export({ format: 'pem', type: 'spki' }).toString()
     expect(await done(['agents', 'keys', 'add', 'a2', '--key', '-'], { stdin })).toContain('Registered key')
     expect(await done(['agents', 'keys', 'list', 'a2'])).toContain('laptop')
@@ -92,6 +98,104 @@ describe('agents', () => {
       expect(err).toContain('holds a private key')
     }
     expect((await run(['agents', 'show', 'never'])).code).toBe(1)
+  })
+})
+
+describe('enrolments', () => {
+  const enrol = (code: string, name: string) => {
+    const client = newClient(name)
+    const url = `${server.issuer}/enrol`
+    const headers = [
+      ['DPoP', proof(client.key, { method: 'POST', htu: url, now: new Date() })],
+      ['Content-Type', 'application/json'],
+    ] as const
+    return send(url, { headers, body: JSON.stringify({ code }) })
+  }
+
+  test('a new agent gets a code that its developer can use, shown once, with a program that asks for it', async () => {
+    const out = await done(['agents', 'create', 'e1', '--enrol', '--expires-in', '600'])
+    const code = /^ {2}code +(\S+) {2}\(shown this once\)$/m.exec(out)?.[1] ?? ''
+    expect(out.split(code)).toHaveLength(2)
+    expect(out).toContain(`  issuer   ${server.issuer}\n`)
+    expect(out).toContain('(in 10 minutes)')
+    expect(out).toContain(`enrol({ issuer: '${server.issuer}', code, key })`)
+    expect(await done(['agents', 'enrolments', 'e1'])).toMatch(/open/)
+    expect((await enrol(code, 'e1')).status).toBe(201)
+    expect(await done(['agents', 'enrolments', 'e1'])).toMatch(/used/)
+    expect(await done(['agents', 'list'])).toMatch(/e1 +e1 +active +1/)
+    for (const args of [
+      ['records', 'list', '--all', '--json'],
+      ['agents', 'enrolments', 'e1', '--json'],
+    ]) {
+      expect(await done(args)).not.toContain(code)
+    }
+  })
+
+  test('the code goes into a file of its own, where one is named', async () => {
+    const file = join(folder, 'e2.code')
+    await done(['agents', 'create', 'e2'])
+    const out = await done(['agents', 'enrol', 'e2', '--code-file', file])
+    const code = (await readFile(file, 'utf8')).trim()
+    expect((await stat(file)).mode & 0o777).toBe(0o600)
+    expect(code.length).toBeGreaterThanOrEqual(22)
+    expect(out).not.toContain(code)
+    expect(out).toContain(`in ${file}`)
+    const again = await run(['agents', 'enrol', 'e2', '--code-file', file])
+    expect(again.code).toBe(2)
+    expect(again.err).toContain('is there already')
+    expect((await json(['agents', 'enrolments', 'e2'])).items).toHaveLength(1)
+    const other = join(folder, 'e2-other.code')
+    const answer = JSON.stringify(await json(['agents', 'enrol', 'e2', '--code-file', other]))
+    expect(answer).not.toContain((await readFile(other, 'utf8')).trim())
+  })
+
+  test('a code that could not be made leaves no file', async () => {
+    const file = join(folder, 'none.code')
+    expect((await run(['agents', 'enrol', 'nobody', '--code-file', file])).code).toBe(1)
+    await expect(stat(file)).rejects.toThrow('ENOENT')
+  })
+
+  test('one, or all that are open, can be withdrawn', async () => {
+    await done(['agents', 'create', 'e3'])
+    const first = await json(['agents', 'enrol', 'e3'])
+    const second = await json(['agents', 'enrol', 'e3', '--expires-in', '60'])
+    expect(await done(['agents', 'unenrol', 'e3', first.id])).toContain('Withdrew 1 enrolment of agent e3.')
+    expect((await enrol(first.code, 'e3')).status).toBe(400)
+    await done(['agents', 'enrol', 'e3'])
+    expect(await done(['agents', 'unenrol', 'e3'])).toContain('Withdrew 2 enrolments of agent e3.')
+    expect((await enrol(second.code, 'e3')).status).toBe(400)
+  })
+})
+
+describe('try', () => {
+  test('says what would be decided and why, and its status says so too', async () => {
+    const world = await createWorld(server)
+    const before = (await json(['records', 'list', '--all', '--type', 'email_send'])).items.length
+    const tried = (action: object, ...more: string[]) =>
+      run(['try', '--agent', world.agent.id, '--resource', world.identifier, ...more, JSON.stringify(action)])
+    const permitted = await tried(world.action)
+    expect(permitted).toMatchObject({ code: 0, err: '' })
+    expect(permitted.out).toMatch(/^permit\n/)
+    expect(permitted.out).toContain('Send an email to bob@example.com')
+    expect(permitted.out).toContain(world.delegation.id)
+    const forbidden = await tried({ ...world.action, to: ['eve@evil.example'] })
+    expect(forbidden).toMatchObject({ code: 1, err: '' })
+    expect(forbidden.out).toMatch(/^forbid: /)
+    expect(forbidden.out).toMatch(/^ {2}member: +to/m)
+    expect(forbidden.out).toContain(`writ delegations explain ${world.delegation.id}`)
+    const named = await tried(world.action, '--delegation', world.delegation.id, '--json')
+    expect(JSON.parse(named.out)).toMatchObject({ decision: 'permit', delegation: world.delegation.id })
+    expect((await json(['records', 'list', '--all', '--type', 'email_send'])).items).toHaveLength(before)
+  })
+
+  test('where: from the action, or asked for', async () => {
+    const world = await createWorld(server)
+    const action = JSON.stringify({ ...world.action, locations: [world.identifier] })
+    expect((await run(['try', '--agent', world.agent.id, '-'], { stdin: action })).code).toBe(0)
+    const nowhere = await run(['try', '--agent', world.agent.id, JSON.stringify(world.action)])
+    expect(nowhere.code).toBe(2)
+    expect(nowhere.err).toContain('name a resource with --resource')
+    expect((await run(['try', '--agent', 'nobody', action])).err).toContain('agent: names no agent (422)')
   })
 })
 
@@ -209,11 +313,11 @@ describe('delegations', () => {
     )
     expect(both.authorization_details.map(({ type }: { type: string }) => type)).toEqual(['http_request', 'email_send'])
     const located = JSON.stringify({ ...bound, locations: ['https://mail.example'] })
-    expect(
-      await done(create('--bounds', '-', '--until', '2026-12-31', '--from', '2026-12-01'), { stdin: located }),
-    ).toMatch(
-      /from 2026-12-01T00:00:00Z .* until 2026-12-31T23:59:59Z[\s\S]*has not begun[\s\S]*only at https:\/\/mail.example/,
-    )
+    const [from, until] = [dayFromNow(5), dayFromNow(20)]
+    const later = await done(create('--bounds', '-', '--until', until, '--from', from), { stdin: located })
+    expect(later).toContain(`, from ${from}T00:00:00Z (in `)
+    expect(later).toContain(` until ${until}T23:59:59Z (in `)
+    expect(later).toMatch(/has not begun[\s\S]*only at https:\/\/mail\.example/)
   })
 
   test('what the server refuses of a bound is named', async () => {
@@ -289,9 +393,7 @@ describe('lists', () => {
   test('are cut to the terminal, and coloured there alone', async () => {
     const wide = await done(['records', 'list'], { isTerminal: true, columns: 80 })
     expect(wide).toContain('\u001b[')
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: what colours are made of
-    const rows = wide
-      .replace(/\u001b\[\d+m/g, '')
+    const rows = stripVTControlCharacters(wide)
       .split('\n')
       .filter((line) => !line.startsWith('There are more'))
     for (const line of rows) expect(line.length).toBeLessThanOrEqual(80)

@@ -6,10 +6,7 @@ import { adminApi } from '../support/clients.ts'
 import { startTestServer } from '../support/server.ts'
 import { at, writ } from './terminal.ts'
 
-interface Entry {
-  readonly id: string
-  readonly at: string
-}
+type Entry = Readonly<{ id: string; at: number }>
 
 /** An account that grows at every poll, and what is printed of it. */
 async function followed(batches: readonly (readonly Entry[] | 'away')[], options: Partial<Following> = {}) {
@@ -31,7 +28,7 @@ async function followed(batches: readonly (readonly Entry[] | 'away')[], options
         if (first !== 'away') account.push(...(first ?? []))
       }
       isStarted = true
-      const later = account.filter((entry) => after === undefined || entry.at > after)
+      const later = account.filter((entry) => after === undefined || entry.at > Number(after))
       return { items: later.sort((a, b) => (a.id < b.id ? 1 : -1)).slice(0, count) }
     },
     print: (item) => printed.push(String(item.id)),
@@ -46,7 +43,7 @@ async function followed(batches: readonly (readonly Entry[] | 'away')[], options
 
 const entry = (seconds: number, id = `id-${String(seconds).padStart(5, '0')}`): Entry => ({
   id,
-  at: new Date(Date.UTC(2027, 0, 1) + seconds * 1_000).toISOString(),
+  at: Date.UTC(2027, 0, 1) / 1_000 + seconds,
 })
 
 test('begins with the last entries, oldest first, and goes on with each new one', async () => {
@@ -61,7 +58,7 @@ test('with no lines to begin with, prints only what is new', async () => {
 })
 
 test('an entry that appears behind a later one is not lost, and none comes twice', async () => {
-  const { printed } = await followed([[entry(100)], [], [entry(90, 'late')], [entry(101)], [entry(80, 'later')]])
+  const { printed } = await followed([[entry(100)], [], [entry(95, 'late')], [entry(101)], [entry(92, 'later')]])
   expect(printed).toEqual(['id-00100', 'late', 'id-00101', 'later'])
 })
 
@@ -76,7 +73,7 @@ test('goes on where it was when the server was away, and says so once', async ()
 })
 
 test('whatever comes in whatever order within the overlap, each is printed once', async () => {
-  const batch = fc.array(fc.integer({ min: 0, max: 25 }), { maxLength: 6 })
+  const batch = fc.array(fc.integer({ min: 0, max: 9 }), { maxLength: 6 })
   await fc.assert(
     fc.asyncProperty(fc.array(batch, { maxLength: 6 }), async (batches) => {
       let n = 0

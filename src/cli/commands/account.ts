@@ -24,8 +24,8 @@ export function addTokens(program: Command, io: Io): void {
     const body = reason === undefined ? {} : { reason }
     const path = `/admin/tokens/${encodeURIComponent(jti)}/revoke`
     const answer = asItem(await (await cli.api()).ask('POST', path, { body }))
-    const end = text(answer, 'expires_at')
-    const offline = end === '' ? 'when it expires' : `when it expires, ${moment(end, io.now())}`
+    const end = moment(answer.expires_at, io.now())
+    const offline = end === '' ? 'when it expires' : `when it expires, ${end}`
     cli.report(answer, `Withdrew token ${jti}.`, [`Resource servers that verify offline refuse it ${offline}.`])
   })
 }
@@ -83,7 +83,7 @@ export function addSigningKeys(program: Command, io: Io): void {
           'It signs from now on; the others verify nothing any more.',
           'Delegations need a new subject token: agents fetch it by themselves.',
         ]
-      : [`It signs from ${moment(text(newest, 'activates_at'), io.now())}; until then the present key does.`]
+      : [`It signs from ${moment(newest.activates_at, io.now())}; until then the present key does.`]
     cli.report(answer, done, [...next, 'See them: writ keys list'])
   })
 }

@@ -10,7 +10,7 @@ import { confirm } from '../input/confirm.ts'
 import { collect, parseBeginning, parseEnd, parseWhole } from '../input/parse-when.ts'
 import type { Io } from '../io.ts'
 import { fields, text } from '../output/fields.ts'
-import { distance } from '../output/moment.ts'
+import { distance, numericDate, timeOf } from '../output/moment.ts'
 import { printList } from '../output/print-list.ts'
 import { NOTATION_HELP } from './notation-help.ts'
 import { addPaging, countOf, type PagingOptions } from './paging.ts'
@@ -44,13 +44,16 @@ interface CreateOptions {
   readonly resource?: string
   readonly allow?: readonly string[]
   readonly bounds?: string
-  readonly until?: string
+  readonly until?: Date
   readonly forDays?: number
-  readonly from?: string
+  readonly from?: Date
   readonly purpose?: string
 }
 
 const DAY_MILLISECONDS = 24 * 3_600 * 1_000
+
+const afterDays = (now: Date, days: number | undefined) =>
+  days === undefined ? undefined : new Date(now.getTime() + days * DAY_MILLISECONDS)
 
 function addCreate(group: Command, io: Io): void {
   const create = group.command('create').summary('let an agent act for a principal')
@@ -86,15 +89,14 @@ function addCreate(group: Command, io: Io): void {
     }
     const api = await cli.api()
     const { bounds, notes } = await readBounds(io, api, options)
-    const days = options.forDays
+    const end = options.until ?? afterDays(io.now(), options.forDays)
     const body = {
       principal: options.for,
       agent: options.agent,
       resource: options.resource,
       authorization_details: bounds,
-      not_before: options.from,
-      expires_at:
-        days === undefined ? options.until : new Date(io.now().getTime() + days * DAY_MILLISECONDS).toISOString(),
+      not_before: options.from && numericDate(options.from),
+      expires_at: end && numericDate(end),
       purpose: options.purpose,
     }
     const answer = await api.ask('POST', PATH, { body })
@@ -129,7 +131,7 @@ function addListing(group: Command, io: Io): void {
       ['RESOURCE', 'resource'],
       ['ALLOWS', allowedTypes],
       ['STATUS', 'status'],
-      ['ENDS', (item: Item) => distance(new Date(text(item, 'expires_at')), io.now())],
+      ['ENDS', (item: Item) => distance(timeOf(item.expires_at) ?? io.now(), io.now())],
     ] as const
     printList(cli, listing, columns, 'There are none: writ delegations create --help')
   })

@@ -4,9 +4,14 @@ import { z } from 'zod'
 import { act, type Cli, examples } from '../cli.ts'
 import { CliError, EXIT, usageError } from '../cli-error.ts'
 import type { AdminApi } from '../connection/admin-api.ts'
+import { readPages } from '../connection/pages.ts'
 import { parseWhole } from '../input/parse-when.ts'
 import type { Io } from '../io.ts'
+import { text } from '../output/fields.ts'
 import { moment } from '../output/moment.ts'
+import { type Columns, printList } from '../output/print-list.ts'
+import { addPaging, countOf, type PagingOptions } from './paging.ts'
+import { asItem } from './registered.ts'
 
 const MAX_SECONDS = 7 * 24 * 3_600
 
@@ -14,7 +19,7 @@ const Enrolment = z.looseObject({
   id: z.string().regex(/^[\x21-\x7e]{1,255}$/),
   // It goes onto a terminal and into a file: what it may hold is checked, like everything that comes from elsewhere.
   code: z.string().regex(/^[A-Za-z0-9_-]{16,256}$/),
-  expires_at: z.string(),
+  expires_at: z.number(),
 })
 type Enrolment = z.infer<typeof Enrolment>
 
@@ -53,13 +58,42 @@ export function addEnrol(group: Command, io: Io): void {
       ])
     })
   })
-  const withdraw = group.command('unenrol <id> <enrolment>').summary('withdraw an enrolment that was not used yet')
-  withdraw.description('Withdraws an enrolment that was not used yet; its code is worth nothing from then on.')
-  examples(withdraw, [['writ agents unenrol planner enr_0199…']])
-  act(withdraw, io, async (cli, id: string, enrolment: string) => {
-    const path = `${enrolments(id)}/${encodeURIComponent(enrolment)}`
-    const answer = await (await cli.api()).ask('DELETE', path, { body: {} })
-    cli.report(answer, `Withdrew enrolment ${enrolment} of agent ${id}.`, [`Another one: writ agents enrol ${id}`])
+  addEnrolments(group, io)
+  addWithdraw(group, io)
+}
+
+const COLUMNS: Columns = [
+  ['ID', 'id'],
+  ['STATUS', 'status'],
+  ['KEY', (item) => text(item, 'kid') || text(item, 'jkt')],
+  ['EXPIRES', 'expires_at'],
+  ['BY', 'created_by'],
+]
+
+function addEnrolments(group: Command, io: Io): void {
+  const list = addPaging(group.command('enrolments <id>').summary('list enrolments, without their codes'))
+  list.description(
+    'Lists the enrolments of an agent, newest first, and what became of each. Their codes were shown once.',
+  )
+  examples(list, [['writ agents enrolments planner']])
+  act(list, io, async (cli, id: string, options: PagingOptions) => {
+    const listing = await readPages(await cli.api(), enrolments(id), { ...options, count: countOf(options) })
+    printList(cli, listing, COLUMNS, `There are none: writ agents enrol ${id}`)
+  })
+}
+
+function addWithdraw(group: Command, io: Io): void {
+  const withdraw = group.command('unenrol <id> [enrolment]').summary('withdraw enrolments that were not used yet')
+  withdraw.description(
+    'Withdraws one enrolment that was not used yet, or all of the agent. The codes are worth nothing from then on.',
+  )
+  examples(withdraw, [['writ agents unenrol planner'], ['writ agents unenrol planner enr_0199…']])
+  act(withdraw, io, async (cli, id: string, enrolment: string | undefined) => {
+    const path = enrolment === undefined ? enrolments(id) : `${enrolments(id)}/${encodeURIComponent(enrolment)}`
+    const answer = asItem(await (await cli.api()).ask('DELETE', path, { body: {} }))
+    const count = Array.isArray(answer.withdrawn) ? answer.withdrawn.length : 0
+    const done = `Withdrew ${count} enrolment${count === 1 ? '' : 's'} of agent ${id}.`
+    cli.report(answer, done, [`A new one: writ agents enrol ${id}`])
   })
 }
 

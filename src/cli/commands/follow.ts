@@ -4,9 +4,10 @@ import type { Item, Listing } from '../connection/pages.ts'
 
 /**
  * How far back each poll looks. Entries get their time before they are committed, so one may appear behind another that is
- * later: what is looked at again is told from what is new by its id. Unit: milliseconds.
+ * later: what is looked at again is told from what is new by its id. No transaction of the server lasts as long.
+ * Unit: milliseconds.
  */
-const OVERLAP = 30_000
+const OVERLAP = 10_000
 const MAX_WAIT = 30_000
 
 export interface Following {
@@ -36,8 +37,10 @@ export async function follow({
   let newest = 0
 
   const fresh = (items: readonly Item[]): Item[] => {
-    const found = items.filter((item) => !seen.has(idOf(item)))
-    for (const item of found) {
+    const found: Item[] = []
+    for (const item of items) {
+      if (seen.has(idOf(item))) continue
+      found.push(item)
       seen.set(idOf(item), timeOf(item))
       newest = Math.max(newest, timeOf(item))
     }
@@ -50,14 +53,14 @@ export async function follow({
     const { items } = await read({}, Math.max(1, lines))
     const [last] = items
     if (last !== undefined) {
-      const since = new Date(timeOf(last) - OVERLAP).toISOString()
+      const since = secondsText(timeOf(last) - OVERLAP)
       const known = fresh([...items, ...(await read({ after: since }, Number.POSITIVE_INFINITY)).items])
       return lines === 0 ? [] : known.slice(-lines)
     }
     return []
   }
   const poll = async () => {
-    const since = newest === 0 ? after : new Date(newest - OVERLAP).toISOString()
+    const since = newest === 0 ? after : secondsText(newest - OVERLAP)
     return fresh((await read({ after: since }, Number.POSITIVE_INFINITY)).items)
   }
 
@@ -80,4 +83,7 @@ export async function follow({
 }
 
 const idOf = (item: Item) => String(item.id)
-const timeOf = (item: Item) => new Date(String(item.at)).getTime()
+/** Unit: milliseconds. */
+const timeOf = (item: Item) => (typeof item.at === 'number' ? Math.round(item.at * 1_000) : 0)
+/** Unit of what comes back: seconds, as a query takes them. */
+const secondsText = (milliseconds: number) => String(Math.max(0, milliseconds) / 1_000)

@@ -6,6 +6,7 @@ import { parseEnd } from '../input/parse-when.ts'
 import { readPublicKey } from '../input/read-public-key.ts'
 import type { Io } from '../io.ts'
 import { text } from '../output/fields.ts'
+import { numericDate } from '../output/moment.ts'
 import { type Columns, printList } from '../output/print-list.ts'
 import { addPaging, countOf, type PagingOptions } from './paging.ts'
 import { asItem, itemPath, type Kind } from './registered.ts'
@@ -44,8 +45,8 @@ export function addKeys(group: Command, io: Io, kind: Kind): void {
     [`writ ${plural} keys add ${sample} --key new.pub.jwk --label "laptop, 2027" --expires 2027-12-31`],
     [`writ ${plural} keys add ${sample} --key - < new.pub.pem`],
   ])
-  act(add, io, async (cli, id: string, { key, label, expires }: { key: string; label?: string; expires?: string }) => {
-    const body = { jwk: await readPublicKey(io, key), label, expires_at: expires }
+  act(add, io, async (cli, id: string, { key, label, expires }: { key: string; label?: string; expires?: Date }) => {
+    const body = { jwk: await readPublicKey(io, key), label, expires_at: expires && numericDate(expires) }
     const added = asItem(await (await cli.api()).ask('POST', `${itemPath(kind, id)}/keys`, { body }))
     const kid = text(added, 'kid')
     cli.report(added, `Registered key ${kid} for ${kind.noun} ${id}.`, [

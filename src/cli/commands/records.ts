@@ -4,6 +4,7 @@ import { type Item, readPages } from '../connection/pages.ts'
 import { parseBeginning, parseWhole } from '../input/parse-when.ts'
 import type { Io } from '../io.ts'
 import { text } from '../output/fields.ts'
+import { numericDate } from '../output/moment.ts'
 import { paintStatus } from '../output/paint.ts'
 import { type Columns, printList } from '../output/print-list.ts'
 import { jsonText } from '../output/visible.ts'
@@ -21,7 +22,7 @@ export interface RecordFilters {
 }
 
 const COLUMNS: Columns = [
-  ['AT', (item) => text(item, 'at').replace(/\.\d+Z$/, 'Z')],
+  ['AT', 'at'],
   ['DECISION', 'decision'],
   ['WHAT', what],
   ['BY', (item) => by(item)],
@@ -39,6 +40,9 @@ function what(item: Item): string {
 
 /** Who did it: an administrator's deed may name an agent that it was done to. */
 const by = (item: Item) => text(item, 'client') || text(item, 'agent')
+
+/** A time as a query takes it. */
+const dateText = (time: Date | undefined) => time && String(numericDate(time))
 
 const addFilters = (command: Command): Command =>
   command
@@ -70,8 +74,8 @@ export function addRecords(program: Command, io: Io): void {
     ['writ records list --agent planner --decision refused'],
     ['writ records list --after 2027-01-01 --all --json', 'everything of a year, for a program'],
   ])
-  act(list, io, async (cli, options: PagingOptions & RecordFilters & { after?: string; before?: string }) => {
-    const filters = { ...filtersOf(options), after: options.after, before: options.before }
+  act(list, io, async (cli, options: PagingOptions & RecordFilters & { after?: Date; before?: Date }) => {
+    const filters = { ...filtersOf(options), after: dateText(options.after), before: dateText(options.before) }
     const listing = await readPages(await cli.api(), '/admin/records', { ...options, filters, count: countOf(options) })
     printList(cli, listing, COLUMNS, 'There are no such entries.')
   })
@@ -88,7 +92,7 @@ function addTail(records: Command, io: Io): void {
     .option('--after <time>', 'begin with everything later than this, instead', parseBeginning)
     .option('--every <seconds>', 'how often to ask', parseWhole(1, 3_600), 2)
   examples(tail, [['writ records tail --decision refused'], ['writ records tail --json | jq .detail']])
-  act(tail, io, async (cli, options: RecordFilters & { lines: number; after?: string; every: number }) => {
+  act(tail, io, async (cli, options: RecordFilters & { lines: number; after?: Date; every: number }) => {
     const api = await cli.api()
     const print = (item: Item) => io.out(cli.isJson ? `${jsonText(item, 0)}\n` : `${tailLine(item)}\n`)
     const tailLine = (item: Item) => {
@@ -104,7 +108,7 @@ function addTail(records: Command, io: Io): void {
       ...{
         print,
         lines: options.lines,
-        after: options.after,
+        after: dateText(options.after),
         everyMilliseconds: options.every * 1_000,
         stopped: io.stopped,
       },

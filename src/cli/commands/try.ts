@@ -7,7 +7,7 @@ import { readPages } from '../connection/pages.ts'
 import { readJsonArgument } from '../input/read-text.ts'
 import type { Io } from '../io.ts'
 import { paintStatus } from '../output/paint.ts'
-import { jsonText, visible } from '../output/visible.ts'
+import { visible } from '../output/visible.ts'
 
 const DecisionAnswer = z.looseObject({
   decision: z.string(),
@@ -15,7 +15,8 @@ const DecisionAnswer = z.looseObject({
   member: z.string().nullish(),
   detail: z.string().nullish(),
   sentence: z.string().nullish(),
-  because: z.unknown(),
+  /** Positions of the bounds that allow it. */
+  because: z.array(z.number()).optional(),
 })
 
 /** `writ try`: what would be decided, and why; nothing is issued. */
@@ -55,7 +56,9 @@ export function addTry(program: Command, io: Io): void {
         ...(sentence ? [`  what:       ${visible(sentence)}`] : []),
         ...(delegation ? [`  delegation: ${visible(delegation)}`] : []),
         ...(member ? [`  member:     ${visible(member)}`] : []),
-        ...(because === undefined || because === null ? [] : [`  because:    ${jsonText(because, 0)}`]),
+        ...(because === undefined
+          ? []
+          : [`  allowed by: bound ${because.map((n) => n + 1).join(', ')} of the delegation`]),
         cli.paint('dim', 'Nothing was issued.'),
         ...(delegation
           ? [cli.paint('dim', `What the delegation allows: writ delegations explain ${visible(delegation)}`)]

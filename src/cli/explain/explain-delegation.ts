@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { isJsonObject, type JsonValue } from '../../core/json.ts'
-import { distance } from '../output/moment.ts'
+import { moment, timeOf } from '../output/moment.ts'
 import type { Paint } from '../output/paint.ts'
 import { visible } from '../output/visible.ts'
 import { type ExplainedType, explainBound } from './explain-bound.ts'
@@ -14,8 +14,8 @@ export const ShownDelegation = z.looseObject({
   authorization_details: z.array(z.record(z.string(), z.json())),
   granted_by: z.string().optional(),
   purpose: z.string().optional(),
-  not_before: z.string().nullish(),
-  expires_at: z.string(),
+  not_before: z.number().nullish(),
+  expires_at: z.number(),
   status: z.string(),
   reason: z.string().optional(),
 })
@@ -62,11 +62,11 @@ export function explainDelegation(
 }
 
 function period({ not_before, expires_at }: ShownDelegation, now: Date): string {
-  const end = `until ${day(expires_at)} (${distance(new Date(expires_at), now)})`
-  return not_before ? `from ${day(not_before)} (${distance(new Date(not_before), now)}) ${end}` : end
+  const end = `until ${moment(expires_at, now)}`
+  return isTime(not_before) ? `from ${moment(not_before, now)} ${end}` : end
 }
 
-const day = (text: string) => visible(text.replace(/\.\d+Z$/, 'Z'))
+const isTime = (value: number | null | undefined): value is number => value !== undefined && value !== null
 
 function stateLines(
   { status, reason, expires_at, not_before, granted_by, purpose }: ShownDelegation,
@@ -76,8 +76,8 @@ function stateLines(
   const lines: string[] = []
   const because = reason === undefined ? '' : `: ${visible(reason)}`
   if (status !== 'active') lines.push(paint('red', `It is ${visible(status)}${because}. Nothing is issued on it.`))
-  else if (new Date(expires_at) <= now) lines.push(paint('yellow', 'It has expired. Nothing is issued on it.'))
-  else if (not_before && new Date(not_before) > now)
+  else if ((timeOf(expires_at) ?? now) <= now) lines.push(paint('yellow', 'It has expired. Nothing is issued on it.'))
+  else if (isTime(not_before) && (timeOf(not_before) ?? now) > now)
     lines.push(paint('yellow', 'It has not begun. Nothing is issued on it yet.'))
   if (granted_by !== undefined)
     lines.push(`Granted by ${visible(granted_by)}${purpose === undefined ? '.' : `, for: ${visible(purpose)}`}`)

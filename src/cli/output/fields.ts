@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Item } from '../connection/pages.ts'
-import { moment } from './moment.ts'
+import { instant, moment, timeOf } from './moment.ts'
 import { type Paint, paintStatus } from './paint.ts'
 import { jsonText, visible } from './visible.ts'
 
@@ -8,15 +8,17 @@ import { jsonText, visible } from './visible.ts'
 export function text(item: Item, member: string): string {
   const value = item[member]
   if (value === undefined || value === null) return ''
+  if (TIME.test(member) && timeOf(value) !== undefined) return instant(value)
   return typeof value === 'string' ? visible(value) : visible(jsonText(value, 0))
 }
 
-const IsoTime = z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/)
+/** Members that hold a time. */
+const TIME = /^(?:at|not_before|.*_at)$/
 const Key = z.object({
   kid: z.string(),
   label: z.string().optional(),
   status: z.string(),
-  expires_at: z.string().optional(),
+  expires_at: z.number().optional(),
 })
 
 /** All members of an item, one a line, in the order of the API. */
@@ -32,7 +34,7 @@ export function fields(item: Item, paint: Paint, now: Date): string[] {
 
 function valueLines(name: string, value: unknown, paint: Paint, now: Date): string[] {
   if (name === 'status') return [paintStatus(paint, visible(String(value)))]
-  if (IsoTime.safeParse(value).success) return [moment(String(value), now)]
+  if (TIME.test(name) && timeOf(value) !== undefined) return [moment(value, now)]
   if (typeof value === 'string') return value.split('\n').map(visible)
   if (Array.isArray(value)) {
     if (value.length === 0) return ['none']

@@ -3,6 +3,7 @@ import type { Item, Listing } from '../connection/pages.ts'
 import { text } from './fields.ts'
 import { paintStatus } from './paint.ts'
 import { table } from './table.ts'
+import { visible } from './visible.ts'
 
 /** Headings, and the member or the text of each. */
 export type Columns = readonly (readonly [heading: string, cell: string | ((item: Item) => string)])[]
@@ -12,7 +13,7 @@ export function printList(cli: Cli, { items, nextCursor }: Listing, columns: Col
   const json = { items, ...(nextCursor !== undefined && { next_cursor: nextCursor }) }
   cli.print(json, () => {
     if (items.length === 0) return [whenEmpty]
-    const more = `There are more: --all for all, --limit for more, --cursor ${nextCursor} to go on.`
+    const more = `There are more: --all for all, --limit for more, --cursor ${visible(nextCursor ?? '')} to go on.`
     return [...listTable(cli, items, columns), ...(nextCursor === undefined ? [] : [cli.paint('dim', more)])]
   })
 }

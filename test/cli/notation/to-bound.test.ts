@@ -207,7 +207,7 @@ describe('what is wrong is pointed at', () => {
 const word = fc.stringMatching(/^[a-zA-Z][a-zA-Z0-9_-]{0,8}$/)
 const quoted = fc
   .string({ maxLength: 12, unit: 'grapheme' })
-  .filter((value) => value.isWellFormed() && !value.includes('\0'))
+  .filter((value) => !/[\p{Cs}\p{Cc}]/u.test(value))
   .map((value) => `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`)
 const literal = fc.oneof(word, quoted)
 const domain = fc.stringMatching(/^[a-z][a-z0-9]{0,8}\.com$/)
