@@ -14,7 +14,9 @@ const offered = (completion: string, ...words: string[]): string[] => {
 COMP_WORDS=(writ "$@"); COMP_CWORD=$#
 _writ
 printf '%s\\n' "\${COMPREPLY[@]}"`
-  const { status, stdout, stderr } = spawnSync('bash', ['-c', program, 'writ', ...words], { encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync('bash', ['--norc', '-c', program, 'writ', ...words], {
+    encoding: 'utf8',
+  })
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   return stdout.split('\n').filter((word) => word !== '')
 }

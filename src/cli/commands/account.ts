@@ -58,7 +58,7 @@ export function addSigningKeys(program: Command, io: Io): void {
   const rotate = keys.command('rotate').summary('make a new signing key')
   rotate
     .description(
-      'Makes a new signing key. It is published at once and signs ten minutes later, when every verifier has seen it;\nthe present key verifies on. With --compromised neither waits: every token that is out becomes invalid at once.',
+      'Makes a new signing key. It is published at once and signs ten minutes later, when every verifier has seen it; the present key verifies on.\nWith --compromised neither waits: every token that is out becomes invalid at once.',
     )
     .option('--compromised', 'withdraw the present keys at once')
     .option('--reason <text>', 'why, for the record')

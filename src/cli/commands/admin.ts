@@ -37,7 +37,7 @@ export function addAdmin(program: Command, io: Io): void {
   const reset = admin.command('reset-credential').summary(`make a new credential, on the server's machine`)
   reset
     .description(
-      `Makes a new key for the first administrator and writes it to <data directory>/admin-credential.json. Runs on the machine\nof the server, with its environment (WRIT_DATA_DIR, DATABASE_URL); stop a server with the embedded database first.`,
+      `Makes a new key for the first administrator and writes it to <data directory>/admin-credential.json.\nRuns on the machine of the server, with its environment (WRIT_DATA_DIR, DATABASE_URL); stop a server with the embedded database first.`,
     )
     .option('-y, --yes', 'do not ask')
   examples(reset, [['writ admin reset-credential --yes']])

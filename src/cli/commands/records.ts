@@ -86,7 +86,7 @@ function addTail(records: Command, io: Io): void {
   const tail = addFilters(records.command('tail').summary('follow the account as it grows'))
   tail
     .description(
-      'Prints the last entries, and then each new one as it comes, until Ctrl-C. When the server is away it waits and goes on\nwhere it was. With --json one entry a line.',
+      'Prints the last entries, and then each new one as it comes, until Ctrl-C.\nWhen the server is away it waits, and goes on where it was. With --json one entry a line.',
     )
     .option('-n, --lines <n>', 'how many entries to begin with', parseWhole(0, 200), 10)
     .option('--after <time>', 'begin with everything later than this, instead', parseBeginning)
