@@ -142,7 +142,7 @@ export function developerLines(
     options.codeFile === undefined ? `${cli.paint('bold', code)}  (shown this once)` : `in ${options.codeFile}`
   return [
     '',
-    'Give these to the developer of the agent, the code on a way that you trust:',
+    'Give these to the developer of the agent, the code over a channel that you trust:',
     '',
     `  issuer   ${cli.paint('bold', issuer)}`,
     `  code     ${secret}`,

@@ -1,7 +1,8 @@
+import { isDigest } from '../../core/action/digest.ts'
 import { memberPositions, rootPosition } from '../../core/action/schema-members.ts'
 import { parseTemplate } from '../../core/action/template.ts'
 import { allowsAbsence, type Constraint, readConstraint } from '../../core/delegation/constraint.ts'
-import { isJsonArray, type JsonObject, type JsonValue } from '../../core/json.ts'
+import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts'
 import { memberNames, requiredOf } from '../notation/to-bound.ts'
 import { visible } from '../output/visible.ts'
 import { phrase } from './phrase.ts'
@@ -56,16 +57,17 @@ function describeMembers(
   found: { readonly lines: { path: string; may: string }[]; readonly missing: string[] },
 ): void {
   const required = new Set(type && described ? requiredOf(type.schema, described) : [])
-  const known = type && described ? memberNames(type.schema, described) : []
-  // In the order of the type: a database keeps none.
+  // In the order of the sentence: a database keeps none.
+  const known = type && described ? inOrderOf(type.template, prefix, memberNames(type.schema, described)) : []
   for (const name of new Set([...known.filter((name) => members.has(name)), ...members.keys()])) {
     const constraint = members.get(name)
     if (constraint === undefined) continue
     const path = `${prefix}${name}`
     const inner = type && described && memberPositions(type.schema, described.positions, name)
-    if (constraint.op === 'object') {
+    const parts = partsOf(constraint)
+    if (parts !== undefined && parts.size > 0) {
       found.lines.push({ path: visible(path), may: 'an object with' })
-      describeMembers(constraint.members, `${path}.`, type, inner, found)
+      describeMembers(parts, `${path}.`, type, inner, found)
       continue
     }
     const isUnseen = constraint.op === 'any' && type !== undefined && Object.hasOwn(type.digestible, path)
@@ -80,6 +82,22 @@ function describeMembers(
     found.lines.push({ path: visible(`${prefix}${name}`), may: 'must be absent' })
     if (required.has(name)) found.missing.push(visible(`${prefix}${name}`))
   }
+}
+
+/** Members by where the template names them; the others follow. */
+function inOrderOf(template: string, prefix: string, names: readonly string[]): readonly string[] {
+  const place = (name: string) => {
+    const places = ['}', '.'].map((end) => template.indexOf(`{${prefix}${name}${end}`)).filter((at) => at >= 0)
+    return Math.min(template.length, ...places)
+  }
+  return [...names].sort((a, b) => place(a) - place(b))
+}
+
+/** The members of an object, whether it is bounded member by member or as a whole; a digest is no such object. */
+function partsOf(constraint: Constraint): ReadonlyMap<string, Constraint> | undefined {
+  if (constraint.op === 'object') return constraint.members
+  if (constraint.op !== 'literal' || !isJsonObject(constraint.value) || isDigest(constraint.value)) return undefined
+  return new Map(Object.entries(constraint.value).map(([name, value]) => [name, { op: 'literal', value }]))
 }
 
 /** The template with, in each place, what may stand there. */

@@ -9,7 +9,10 @@ import type { Io } from '../io.ts'
 export async function confirm(io: Io, question: string, isYes: boolean | undefined): Promise<void> {
   if (isYes) return
   if (io.ask === undefined)
-    throw usageError(`${question} Nobody is here to ask`, 'say --yes if it is meant; nothing was done')
+    throw usageError(
+      `this asks first, and nobody is here to answer: ${question}`,
+      'say --yes if it is meant; nothing was done',
+    )
   const answer = (await io.ask(`${question} [y/N] `)).trim().toLowerCase()
   if (answer !== 'y' && answer !== 'yes') throw usageError('not confirmed; nothing was done')
 }

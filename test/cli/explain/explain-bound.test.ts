@@ -88,10 +88,12 @@ describe('a bound in words', () => {
     const { members, sentence, locations, useless } = explainBound(bound, typed(paymentInitiation))
     expect(members).toEqual([
       { path: 'instructedAmount', may: 'an object with' },
-      { path: 'instructedAmount.currency', may: '“EUR”' },
       { path: 'instructedAmount.amount', may: 'at most 100' },
+      { path: 'instructedAmount.currency', may: '“EUR”' },
       { path: 'creditorName', may: 'anything' },
-      { path: 'creditorAccount', may: '{"iban":"DE02"}' },
+      { path: 'creditorAccount', may: 'an object with' },
+      { path: 'creditorAccount.iban', may: '“DE02”' },
+      { path: 'creditorAccount.bic', may: 'must be absent' },
       { path: 'remittanceInformationUnstructured', may: 'anything, or absent' },
     ])
     expect(sentence).toContain('Pay ⟨at most 100⟩ ⟨“EUR”⟩ to ⟨anything⟩, IBAN ⟨“DE02”⟩')
