@@ -85,6 +85,35 @@ test('whatever comes in whatever order within the overlap, each is printed once'
   )
 })
 
+test('signs in anew when its token is withdrawn on the way', async () => {
+  const server = await startTestServer()
+  try {
+    const stop = new AbortController()
+    let text = ''
+    let begun: () => void = () => undefined
+    const hasBegun = new Promise<void>((resolve) => {
+      begun = resolve
+    })
+    expect((await writ(['principals', 'create', 'before'], { env: at(server) })).code).toBe(0)
+    const tail = writ(['records', 'tail', '--every', '1', '--decision', 'done', '--lines', '1'], {
+      env: at(server),
+      stopped: stop.signal,
+      onOut: (more) => {
+        text += more
+        begun()
+        if (text.includes('after-rotation')) stop.abort()
+      },
+    })
+    await hasBegun
+    expect((await writ(['keys', 'rotate', '--compromised', '--yes'], { env: at(server) })).code).toBe(0)
+    expect((await writ(['principals', 'create', 'after-rotation'], { env: at(server) })).code).toBe(0)
+    expect((await tail).code).toBe(0)
+    expect(text).toContain('principal.register after-rotation')
+  } finally {
+    await server.close()
+  }
+})
+
 test('follows a real server until it is stopped', async () => {
   const server = await startTestServer()
   try {

@@ -73,7 +73,7 @@ export function adminApi(issuer: string, credential: Credential, now: () => Date
     const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined)
     const url = `${issuer}${path}${given.length === 0 ? '' : `${path.includes('?') ? '&' : '?'}${new URLSearchParams(given)}`}`
     const contentType = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json'
-    return withNonce(
+    const reply = await withNonce(
       async () => {
         const accessToken = await token()
         return send(url, {
@@ -91,6 +91,9 @@ export function adminApi(issuer: string, credential: Credential, now: () => Date
       },
       ({ status, headers }) => status === 401 && /use_dpop_nonce/.test(headers.get('www-authenticate') ?? ''),
     )
+    // Whatever ended it, it works no more: the next call signs in anew.
+    if (reply.status === 401) held = undefined
+    return reply
   }
 
   return {
