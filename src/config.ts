@@ -107,6 +107,9 @@ const ENVIRONMENT: Readonly<Record<string, readonly [keyof Config, (text: string
   WRIT_LOG_LEVEL: ['logLevel', asIs],
 }
 
+/** Read elsewhere: where the settings are, and what the command line is told. */
+const NOT_THE_SERVERS: ReadonlySet<string> = new Set(['WRIT_CONFIG', 'WRIT_CREDENTIAL'])
+
 /**
  * Reads the config file that `WRIT_CONFIG` names, if any, then the environment, which wins.
  *
@@ -123,7 +126,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     if (text === undefined || text === '') continue
     const known = Object.hasOwn(ENVIRONMENT, name) ? ENVIRONMENT[name] : undefined
     if (known !== undefined) settings[known[0]] = known[1](text)
-    else if (name.startsWith('WRIT_') && name !== 'WRIT_CONFIG') {
+    else if (name.startsWith('WRIT_') && !NOT_THE_SERVERS.has(name)) {
       throw new ConfigError(`unknown environment variable ${name}; config/README.md lists all`)
     }
   }

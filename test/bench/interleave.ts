@@ -11,9 +11,11 @@ export interface Comparison {
   /** Smallest and largest ratio of a round. */
   readonly spread: readonly [number, number]
   readonly rounds: readonly { readonly limit: Sample; readonly ours: Sample; readonly ratio: number }[]
-  /** How far the limit was from itself, round to round: (largest − smallest) ÷ median. */
+  /** How far the limit was from itself: the median of the differences from one round to the next, as a share. */
   readonly limitNoise: number
 }
+
+const WARM_UP_ROUNDS = 2
 
 /**
  * Runs limit, ours, limit, ours, … and compares within each round: machines are shared, and an absolute number means
@@ -26,8 +28,10 @@ export async function interleave(
   progress: (line: string) => void,
 ): Promise<Comparison> {
   const done: { limit: Sample; ours: Sample; ratio: number }[] = []
-  for (let round = 1; round <= rounds; round++) {
+  // Code that has run a few thousand times is not yet as fast as it will be: the first rounds are not counted.
+  for (let round = 1 - WARM_UP_ROUNDS; round <= rounds; round++) {
     const [theirs, own] = [await limit(), await ours()]
+    if (round < 1) continue
     const ratio = theirs.cpuMicroseconds / own.cpuMicroseconds
     done.push({ limit: theirs, ours: own, ratio })
     progress(
@@ -40,7 +44,7 @@ export async function interleave(
     ratio: median(ratios),
     spread: [Math.min(...ratios), Math.max(...ratios)],
     rounds: done,
-    limitNoise: (Math.max(...limits) - Math.min(...limits)) / median(limits),
+    limitNoise: median(limits.slice(1).map((limit, i) => Math.abs(limit - (limits[i] ?? limit)) / limit)),
   }
 }
 
