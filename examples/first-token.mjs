@@ -10,7 +10,7 @@ import { startMailApi } from './mail-api.mjs'
 
 const issuer = process.env.WRIT_ISSUER ?? 'http://localhost:3000'
 const dataDirectory = process.env.WRIT_DATA_DIR ?? '.writ'
-const mailApi = 'http://localhost:4000'
+const mailApi = process.env.MAIL_API ?? 'http://localhost:4000'
 const tag = Date.now().toString(36)
 const say = (line) => console.log(line)
 

@@ -1,0 +1,43 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { endAll, freePort, makeFolder, type ProcessFolder, type ServerProcess, startProcess } from './server-process.ts'
+
+const run = promisify(execFile)
+let server: ServerProcess
+let folder: ProcessFolder
+beforeAll(async () => {
+  folder = makeFolder()
+  server = await startProcess(folder.settings)
+})
+afterAll(async () => {
+  await endAll()
+  folder.remove()
+})
+
+/** What the README prints, with what differs from run to run taken out. */
+const PRINTED = [
+  /^registered planner-\w+, alice-\w+ and mail-\w+; alice-\w+ lets planner-\w+ send mail to example\.com$/m,
+  /^token: 200, DPoP, good for 60 s$/m,
+  /^ {2}"sub": "alice-\w+",$/m,
+  /^another body, same token +403 insufficient_authorization_details: the access token is for another action: body$/m,
+  /^same token, stolen: another key +401 invalid_dpop_proof: the key of the DPoP proof is not the expected one$/m,
+  /^the mail the token is for +201 done$/m,
+  /^the same token again +401 invalid_token: the access token was used before$/m,
+  /^the subject token at the mail API +401 invalid_token: 'aud' of the access token is not this resource$/m,
+  /^a token for an address outside the bounds +400 access_denied: the action is outside the bounds: to\[0\]$/m,
+  /^a token after the agent was suspended +401 invalid_client: the client is not active$/m,
+  /^the mailbox holds 1 mail$/m,
+]
+
+test('examples/first-token.mjs prints what the README says', async () => {
+  const { stdout } = await run(process.execPath, ['examples/first-token.mjs'], {
+    env: {
+      ...process.env,
+      WRIT_ISSUER: server.issuer,
+      WRIT_DATA_DIR: folder.dataDirectory,
+      MAIL_API: `http://localhost:${await freePort()}`,
+    },
+  })
+  for (const line of PRINTED) expect(stdout).toMatch(line)
+})
