@@ -67,7 +67,7 @@ async function record({ administrator, names }) {
   const entries = JSON.parse(stdout).items.reverse()
   return {
     issued: entries.filter(({ kind, decision }) => decision === 'issued' && kind === 'action_token').length,
-    refused: entries.filter(({ decision }) => decision === 'refused').map(({ detail }) => detail),
+    refused: entries.filter(({ decision }) => decision === 'refused').map(({ refusal }) => refusal),
     entries,
   }
 }

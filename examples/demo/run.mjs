@@ -30,6 +30,7 @@ const stopped = new Promise((resolve) => {
 })
 const code = await Promise.race([tell(), stopped])
 const left = await cleanup.run()
+if (stop.signal.aborted) console.error(`\n${stop.signal.reason}: everything is ended and removed`)
 for (const what of left) console.error(`could not be ended: ${what}`)
 process.exit(left.length > 0 ? 1 : code)
 
@@ -38,7 +39,7 @@ async function tell() {
   try {
     const { steps } = await import(storyFile === undefined ? './story.mjs' : pathToFileURL(resolve(storyFile)).href)
     const folder = mkdtempSync(join(tmpdir(), 'writ-demo-'))
-    const remove = () => rmSync(folder, { recursive: true, force: true })
+    const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
     cleanup.add('the temporary folder', remove, remove)
     const server = await startServer({ folder, cleanup })
     const { issuer } = server

@@ -217,7 +217,7 @@ export const steps = [
   },
   {
     name: 'accounts-of-the-apis',
-    tries: 'what the two APIs did with the calls',
+    tries: 'the calls that the two APIs took, and refused by themselves',
     does: 'counts',
     must: { mail: { sent: 1, refused: 6 }, newsletter: { sent: 0, refused: 1 } },
   },
@@ -225,6 +225,6 @@ export const steps = [
     name: 'record',
     tries: "the server's record of this agent (GET /admin/records)",
     does: 'record',
-    must: { issued: 2, refused: ['x'] },
+    must: { issued: 2, refused: ['action_not_permitted', 'resource_not_delegated', 'client_inactive'] },
   },
 ]

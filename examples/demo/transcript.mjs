@@ -66,16 +66,29 @@ function answer({ does, at }, came) {
     case 'counts':
       return Object.entries(came).map(([name, { sent, refused }]) => `${name}: ${sent} sent, ${refused} refused`)
     case 'record':
-      return came.entries.map(entryLine)
+      return table(came.entries)
     default:
       return []
   }
 }
 
-function entryLine({ at, decision, kind, action_type, refusal, because, detail }) {
-  const time = new Date(at * 1_000).toISOString().slice(11, 19)
-  const what = because?.operation ?? action_type ?? refusal ?? kind
-  return `${time}  ${decision.padEnd(8)}${what.padEnd(18)}${detail ?? ''}`.trimEnd()
+/** The record as a small table. */
+function table(entries) {
+  const rows = entries.map(({ at, client, decision, kind, action_type, action, refusal, because }) => [
+    new Date(at * 1_000).toISOString().slice(11, 19),
+    client ?? '',
+    decision,
+    because?.operation ?? [action_type ?? kind, action?.to?.join(', ')].filter((text) => text).join(' to '),
+    refusal ?? '',
+  ])
+  const all = [['TIME', 'BY', 'DECISION', 'WHAT', 'WHY NOT'], ...rows]
+  const widths = all[0].map((_, column) => Math.max(...all.map((row) => row[column].length)))
+  return all.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]))
+      .join('  ')
+      .trimEnd(),
+  )
 }
 
 /** A command as one would type it, in lines that are not too long; of files only the name. */
