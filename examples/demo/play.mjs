@@ -13,28 +13,41 @@ import { startMailbox } from './mailbox.mjs'
  *
  * @param options.tag is appended to all ids, for further stories at one server: ids are unique for ever.
  * @returns the name of the step that went wrong; undefined when every step went as it should.
+ * @throws when a part cannot be put on the stage, or taken off it.
  */
 export async function play({ steps, issuer, administrator, folder, print, signal, tag = '' }) {
   const cleanup = createCleanup()
+  let left = []
   try {
     const stage = await setStage({ issuer, administrator, folder: join(folder, `story${tag}`), tag, cleanup })
     print.parts(stage)
-    for (const step of steps) {
-      signal?.throwIfAborted()
-      if (step.chapter !== undefined) {
-        print.chapter(step.chapter)
-        continue
-      }
-      const { name, must, ...deed } = fill(step, stage.names)
-      const came = await outcome(stage, deed)
-      const differs = Object.keys(must).filter((member) => !isDeepStrictEqual(must[member], came[member]))
-      print.step({ name, deed, must, came, differs })
-      if (differs.length > 0) return name
-    }
-    return undefined
+    const wrong = await act({ stage, steps, print, signal })
+    left = await cleanup.run()
+    if (left.length === 0) return wrong
   } finally {
     await cleanup.run()
   }
+  throw new Error(`could not be ended: ${left.join(', ')}`)
+}
+
+/** One step after the other. */
+async function act({ stage, steps, print, signal }) {
+  for (const step of steps) {
+    signal?.throwIfAborted()
+    if (step.chapter !== undefined) {
+      print.chapter(step.chapter)
+      continue
+    }
+    const { name, must, ...deed } = fill(step, stage.names)
+    const came = await outcome(stage, deed)
+    // After a Ctrl-C a step fails because it was cut off: that is no step gone wrong.
+    signal?.throwIfAborted()
+    // What came may say more than what must; what must is compared whole.
+    const isRight = Object.keys(must).every((member) => isDeepStrictEqual(must[member], came[member]))
+    print.step({ name, deed, must, came, isRight })
+    if (!isRight) return name
+  }
+  return undefined
 }
 
 async function setStage({ issuer, administrator, folder, tag, cleanup }) {

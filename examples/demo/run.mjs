@@ -23,14 +23,17 @@ const stop = new AbortController()
 // A reader that has seen enough ends the demo like Ctrl-C does.
 process.stdout.on('error', () => stop.abort('SIGPIPE'))
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => stop.abort(name))
-process.on('exit', () => cleanup.runNow())
+process.on('exit', () => {
+  stop.abort('exit')
+  cleanup.runNow()
+})
 
 const stopped = new Promise((resolve) => {
   stop.signal.addEventListener('abort', () => resolve(128 + constants.signals[stop.signal.reason]))
 })
 const code = await Promise.race([tell(), stopped])
 const left = await cleanup.run()
-if (stop.signal.aborted) console.error(`\n${stop.signal.reason}: everything is ended and removed`)
+if (stop.signal.aborted && left.length === 0) console.error(`\n${stop.signal.reason}: everything is ended and removed`)
 for (const what of left) console.error(`could not be ended: ${what}`)
 process.exit(left.length > 0 ? 1 : code)
 
@@ -38,6 +41,7 @@ async function tell() {
   const start = performance.now()
   try {
     const { steps } = await import(storyFile === undefined ? './story.mjs' : pathToFileURL(resolve(storyFile)).href)
+    print.opening()
     const folder = mkdtempSync(join(tmpdir(), 'writ-demo-'))
     const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
     cleanup.add('the temporary folder', remove, remove)
@@ -45,8 +49,6 @@ async function tell() {
     const { issuer } = server
     const administrator = commandLine(server, stop.signal)
     const wrong = await play({ steps, issuer, administrator, folder, print, signal: stop.signal })
-    // After Ctrl-C a step fails because its parts are gone: that is no step gone wrong.
-    if (stop.signal.aborted) return 1
     print.end(wrong, (performance.now() - start) / 1_000)
     return wrong === undefined ? 0 : 1
   } catch (error) {

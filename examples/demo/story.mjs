@@ -217,7 +217,7 @@ export const steps = [
   },
   {
     name: 'accounts-of-the-apis',
-    tries: 'the calls that the two APIs took, and refused by themselves',
+    tries: 'the calls that reached the two APIs',
     does: 'counts',
     must: { mail: { sent: 1, refused: 6 }, newsletter: { sent: 0, refused: 1 } },
   },

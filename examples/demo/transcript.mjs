@@ -12,8 +12,13 @@ export function transcript({ write, isColoured }) {
   const indented = (line) => write(`      ${line}`)
   let chapters = 0
   return {
+    opening() {
+      write('An agent may send mail for Alice. It sends one; then it is taken over.')
+      write(paint('dim', 'Starting a server of its own …'))
+      write('')
+    },
     parts({ issuer, smtpPort, apis }) {
-      write(`The parts, each at a port of its own:`)
+      write('The parts, each at a port of its own:')
       write(`  server          ${issuer}  (writ, a process of its own)`)
       write(`  mail API        ${apis.mail.resource}  (writ/resource)`)
       write(`  newsletter API  ${apis.newsletter.resource}  (the same program)`)
@@ -24,11 +29,10 @@ export function transcript({ write, isColoured }) {
       write('')
       write(paint('bold', `${chapters}. ${title}`))
     },
-    step({ name, deed, must, came, differs }) {
-      const isRight = differs.length === 0
+    step({ name, deed, must, came, isRight }) {
       write(`  ${isRight ? paint('green', '✓') : paint('red', '✗')} ${name.padEnd(NAME_WIDTH)}${deed.tries}`)
+      if (deed.does === 'writ') for (const line of shown(deed.args)) indented(paint('dim', line))
       if (isRight) {
-        if (deed.does === 'writ') for (const line of shown(deed.args)) indented(paint('dim', line))
         for (const line of answer(deed, came)) indented(line)
         return
       }
@@ -41,13 +45,12 @@ export function transcript({ write, isColoured }) {
       if (wrong === undefined) write(paint('green', `Every step went as it should (${seconds.toFixed(1)} s).`))
       else write(paint('red', `The story went wrong at the step "${wrong}".`))
     },
-    paint,
   }
 }
 
 /** What was answered, in a line or two, or a small table. */
 function answer({ does, at }, came) {
-  const who = does === 'exchange' ? 'server' : `${at ?? 'mail'} API`
+  const who = does === 'send' || does === 'call' ? `${at ?? 'mail'} API` : 'server'
   if (came.error !== undefined) return [`${who}: ${came.status} ${came.error}: ${came.why}`]
   switch (does) {
     case 'writ':

@@ -130,6 +130,7 @@ export const steps = told.map((step) => (step.name === 'enrol' ? { ...step, code
       child.kill(signal)
       const { code } = await ended
       expect(code).toBe(status)
+      expect(stdout()).not.toContain('✗')
       expect(readdirSync(folder)).toEqual([])
       expect(await Promise.all(portsIn(stdout()).map(answers))).not.toContain(true)
       expect(processesWith(folder)).toEqual([])
