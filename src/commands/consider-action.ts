@@ -15,8 +15,7 @@ import type {
   SubjectToken,
   SubjectTokens,
 } from '../ports.ts'
-import type { IssueRequest } from './issue-action-token.ts'
-import { type JudgePorts, judgeAction } from './judge-action.ts'
+import { type JudgePorts, judgeAction, type Wish } from './judge-action.ts'
 
 export interface ConsiderPorts extends JudgePorts {
   readonly issuer: string
@@ -25,6 +24,12 @@ export interface ConsiderPorts extends JudgePorts {
   readonly now: Clock
   readonly ids: Ids
   readonly subjectTokens: SubjectTokens
+}
+
+/** What an exchange asks for: nothing in it is believed yet. */
+export interface ExchangeWish extends Wish {
+  readonly subjectToken: string
+  readonly requestId: string
 }
 
 /** What can be said about an exchange in the account, however far it came. */
@@ -43,7 +48,7 @@ export type Considered =
 /** Steps 2 to 4 on facts of one freshness: decides, writes nothing. */
 export async function considerAction(
   ports: ConsiderPorts,
-  request: IssueRequest,
+  request: ExchangeWish,
   { client: { id: clientId }, jkt = '', assertionKid }: Authentication,
   freshness: Freshness,
   now: Date,

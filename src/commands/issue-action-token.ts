@@ -13,7 +13,7 @@ import type {
   StrangerTally,
 } from '../ports.ts'
 import { commitDetail, isReplayed } from './commit-detail.ts'
-import { type ConsiderPorts, considerAction } from './consider-action.ts'
+import { type ConsiderPorts, considerAction, type ExchangeWish } from './consider-action.ts'
 
 export interface IssuePorts extends ConsiderPorts {
   readonly authenticator: Authenticator
@@ -24,14 +24,8 @@ export interface IssuePorts extends ConsiderPorts {
 }
 
 /** One exchange, as the front door read it: nothing in it is believed yet. */
-export interface IssueRequest {
+export interface IssueRequest extends ExchangeWish {
   readonly evidence: ClientEvidence
-  readonly subjectToken: string
-  /** Where the token will be used (RFC 8707 §2). */
-  readonly resource: string
-  /** JSON text: one element (RFC 9396 §2). */
-  readonly authorizationDetails: string
-  readonly requestId: string
 }
 
 export type IssueOutcome =

@@ -15,8 +15,6 @@ const PROGRAM = join(ROOT, 'dist/cli/main.js')
 let server: TestServer
 let folder: string
 beforeAll(async () => {
-  // The built program, of these sources; nothing is done when it is.
-  expect(spawnSync(process.execPath, ['scripts/setup.mjs'], { cwd: ROOT }).status).toBe(0)
   server = await startTestServer()
   folder = await mkdtemp(join(tmpdir(), 'writ-cli-'))
 })
