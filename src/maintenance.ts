@@ -17,7 +17,7 @@ const COMMANDS: Readonly<
   },
   restore: async (database, _config, [path]) => {
     const counts = await restore(database, required(path, 'restore <file>'))
-    return `restored ${summary(counts)}; action tokens issued before are void\nnext: start the server with the key-encryption key of the backup`
+    return `restored ${summary(counts)}; tokens issued before are void\nnext: start the server with the key-encryption key of the backup, and do again what was stopped since the backup was made: suspensions, revocations, retired keys; if a signing key was compromised meanwhile, writ keys rotate --compromised`
   },
   'reset-credential': async (database, config) => {
     const path = credentialPath(config.dataDirectory)

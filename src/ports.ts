@@ -273,6 +273,8 @@ export interface ClientTokenFacts {
   readonly jkt: string
   /** Empty for agents. */
   readonly scope: readonly string[]
+  /** NumericDate. */
+  readonly iat: number
 }
 
 export interface ClientTokens {
@@ -282,5 +284,5 @@ export interface ClientTokens {
     call: ProofCall & { readonly token: string },
     now: Date,
   ) => { readonly facts: ClientTokenFacts; readonly marks: readonly ReplayMark[] } | Refusal
-  readonly isRevoked: (jti: string) => Promise<boolean>
+  readonly isRevoked: (jti: string, issuedAt: number) => Promise<boolean>
 }

@@ -155,7 +155,13 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       registry: openRegistry({ database, encryption, onGenerationRaised: () => generation.check().catch(onFault) }),
       newKeyProofs: newKeyProofs(proofKeys, nonces),
       enrolments: enrolments(database),
-      clientTokens: clientTokens({ issuer, keys, proofKeys, nonces, isRevoked: (jti) => isTokenRevoked(query, jti) }),
+      clientTokens: clientTokens({
+        issuer,
+        keys,
+        proofKeys,
+        nonces,
+        isRevoked: (jti, issuedAt) => isTokenRevoked(query, jti, issuedAt),
+      }),
     }
     const nextNonce = nonces && (() => nonces.next(clock()))
     const throttle = failureThrottle(rateLimiter(config.failedAuthentications), clock)

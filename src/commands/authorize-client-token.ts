@@ -43,6 +43,6 @@ export async function authorizeClientToken(
   if (client?.kind !== KINDS[use] || client.status !== 'active' || holdsKey !== true) {
     return refuse('token_invalid', 'the client or its key is no longer active')
   }
-  if (await ports.clientTokens.isRevoked(facts.jti)) return refuse('token_invalid', 'the token was revoked')
+  if (await ports.clientTokens.isRevoked(facts.jti, facts.iat)) return refuse('token_invalid', 'the token was revoked')
   return { client, facts }
 }

@@ -66,7 +66,8 @@ export async function issueActionToken(ports: IssuePorts, request: IssueRequest)
       return { kind: 'refused', refusal, isClientKnown: false }
     }
     if (!ports.admission.admitsFailure(client.id, now)) return TOO_MANY
-    return refuseOnRecord(ports, { attemptId, marks }, refusal, { client: client.id, requestId: request.requestId })
+    const about = { client: client.id, requestId: request.requestId }
+    return refuseOnRecord(ports, { attemptId, marks }, refusal, about, false)
   }
   if (!ports.admission.admits(authenticated.client.id, now)) return TOO_MANY
 
@@ -76,7 +77,7 @@ export async function issueActionToken(ports: IssuePorts, request: IssueRequest)
     if (considered.refusal !== undefined) {
       // What is remembered may be old. A yes is checked again by the commit; a no is read afresh before it is said.
       if (freshness === 'cached') continue
-      return refuseOnRecord(ports, { attemptId, marks }, considered.refusal, considered.about)
+      return refuseOnRecord(ports, { attemptId, marks }, considered.refusal, considered.about, true)
     }
 
     // Step 5: write down what we are about to sign, and re-check in the same transaction. If the process dies after this
@@ -92,7 +93,13 @@ export async function issueActionToken(ports: IssuePorts, request: IssueRequest)
     })
     if (committed.outcome === 'stale') continue
     if (committed.outcome === 'refused') {
-      return refusedByCommit(ports, refuse(committed.code, commitDetail(committed.code)), record, committed.isStored)
+      return refusedByCommit(
+        ports,
+        refuse(committed.code, commitDetail(committed.code)),
+        record,
+        committed.isStored,
+        true,
+      )
     }
 
     // Step 6: sign exactly what was recorded, once.
@@ -109,6 +116,7 @@ async function refuseOnRecord(
   { attemptId, marks }: Pick<CommitEntry, 'attemptId' | 'marks'>,
   refusal: Refusal,
   about: Omit<RecordEntry, 'id' | 'kind'>,
+  wasAdmitted: boolean,
 ): Promise<IssueOutcome> {
   const record: RecordEntry = {
     kind: 'action_token',
@@ -120,7 +128,7 @@ async function refuseOnRecord(
   const committed = await ports.issuance.commit({ attemptId, marks, decision: 'refused', record })
   if (committed.outcome === 'stale') throw new Error('a refusal is decided on nothing that could be stale')
   const said = committed.outcome === 'refused' ? refuse(committed.code, commitDetail(committed.code)) : refusal
-  return refusedByCommit(ports, said, record, committed.isStored)
+  return refusedByCommit(ports, said, record, committed.isStored, wasAdmitted)
 }
 
 /** The account names the member too, cut: an agent chooses the names of members. Unit of the limit: code points. */
@@ -132,10 +140,11 @@ function refusedByCommit(
   refusal: Refusal,
   record: RecordEntry,
   isStored: boolean,
+  wasAdmitted: boolean,
 ): IssueOutcome {
   // Whoever sends again what was sent before has not shown that he is the client.
   const isReplay = isReplayed(refusal.code)
-  if (isReplay) admission.giveBack(record.client, now())
+  if (isReplay && wasAdmitted) admission.giveBack(record.client, now())
   return { kind: 'refused', refusal, isClientKnown: !isReplay, ...(isStored && { decisionId: record.id }) }
 }
 

@@ -78,7 +78,7 @@ export function clientTokens({ issuer, keys, proofKeys, nonces, isRevoked }: Cli
       )
       if (isRefusal(proof)) return proof
       const scope = claims.token_use === 'admin' ? claims.scope.split(' ') : []
-      const facts = { clientId: claims.client_id, jti: claims.jti, jkt: proof.jkt, scope }
+      const facts = { clientId: claims.client_id, jti: claims.jti, jkt: proof.jkt, scope, iat: claims.iat }
       return { facts, marks: [proofMark(proof)] }
     },
   }

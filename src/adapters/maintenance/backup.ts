@@ -2,13 +2,15 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
-import { createInterface } from 'node:readline'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createGzip } from 'node:zlib'
 import type { Database, DatabaseSession } from '../prisma/open-database.ts'
 
 const FORMAT = 'writ-backup/1'
 const ROWS_A_STEP = 500
+const NEWLINE = 0x0a
+/** What the system says when a file cannot grow. */
+const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 
 /**
  * What is backed up, in the order in which it can be put back (a row after those it refers to).
@@ -50,11 +52,13 @@ export async function backUp(database: Database, path: string): Promise<Readonly
   try {
     const gzip = createGzip()
     const written = pipeline(gzip, file.createWriteStream({ flush: true }))
+    // Awaited below, and raced with while rows are written: a disk that is full must end the backup, not the process.
+    written.catch(() => undefined)
     const digest = createHash('sha256')
     const write = async (line: object) => {
       const text = `${JSON.stringify(line)}\n`
       digest.update(text)
-      if (!gzip.write(text)) await once(gzip, 'drain')
+      if (!gzip.write(text)) await Promise.race([once(gzip, 'drain'), written])
     }
     await database.session(async (session) => {
       // One snapshot for all tables.
@@ -69,7 +73,9 @@ export async function backUp(database: Database, path: string): Promise<Readonly
     await rename(draft, path)
   } catch (error) {
     await rm(draft, { force: true })
-    throw error
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === undefined || !NO_ROOM.has(code)) throw error
+    throw new BackupRefused(`${path} could not be written: ${message}; make room, or name a file elsewhere`)
   }
   return counts
 }
@@ -167,11 +173,20 @@ async function checkWhole(path: string): Promise<void> {
   throw new BackupRefused(`${path} is not a whole backup of this format (${FORMAT})`)
 }
 
+/** Lines end at a line feed and nowhere else: text may hold every other character that some reader of lines splits at. */
 async function* linesOf(path: string): AsyncGenerator<string> {
   const file = createReadStream(path)
   const gunzip = createGunzip()
   file.on('error', (error) => gunzip.destroy(error))
-  yield* createInterface({ input: file.pipe(gunzip), crlfDelay: Number.POSITIVE_INFINITY })
+  let rest: Buffer = Buffer.alloc(0)
+  for await (const chunk of file.pipe(gunzip)) {
+    rest = rest.length === 0 ? (chunk as Buffer) : Buffer.concat([rest, chunk as Buffer])
+    for (let end = rest.indexOf(NEWLINE); end >= 0; end = rest.indexOf(NEWLINE)) {
+      yield rest.toString('utf8', 0, end)
+      rest = rest.subarray(end + 1)
+    }
+  }
+  if (rest.length > 0) yield rest.toString('utf8')
 }
 
 async function migrationsOf(session: DatabaseSession): Promise<readonly string[]> {

@@ -31,8 +31,13 @@ export function tokenStatus(query: Query): TokenStatus {
   }
 }
 
-/** Whether a token was withdrawn before its time. */
-export async function isTokenRevoked(query: Query, jti: string): Promise<boolean> {
-  const rows = await query('SELECT 1 FROM revoked_token WHERE jti = $1', [jti], 'is_token_revoked')
+/** Whether a token was withdrawn before its time, or is of the time before a restore, whose withdrawals are not known. */
+export async function isTokenRevoked(query: Query, jti: string, issuedAt: number): Promise<boolean> {
+  const rows = await query(
+    `SELECT 1 AS one FROM revoked_token WHERE jti = $1
+     UNION ALL SELECT 1 FROM generation WHERE to_timestamp($2) <= restored_at`,
+    [jti, issuedAt],
+    'is_token_revoked',
+  )
   return rows.length > 0
 }

@@ -10,7 +10,12 @@ export type Constraint =
   | { readonly op: 'array'; readonly items: readonly Constraint[] }
   | { readonly op: 'any' }
   | { readonly op: 'optional'; readonly inner: Constraint }
-  | { readonly op: 'in'; readonly values: readonly JsonValue[] }
+  | {
+      readonly op: 'in'
+      readonly values: readonly JsonValue[]
+      /** Those of the values that are no objects and no arrays. */
+      readonly scalars: ReadonlySet<JsonValue>
+    }
   | { readonly op: 'min' | 'max'; readonly limit: number | string }
   | { readonly op: 'prefix' | 'suffix'; readonly text: string }
   | { readonly op: 'email_domain'; readonly domains: readonly string[] }
@@ -102,7 +107,8 @@ function readIn(values: JsonValue | undefined): Constraint {
   for (const value of values) {
     if (readConstraint(value, 1).op !== 'literal') throw new ConstraintError('a constraint cannot stand inside "$in"')
   }
-  return { op: 'in', values }
+  const scalars = new Set(values.filter((value) => typeof value !== 'object' || value === null))
+  return { op: 'in', values, scalars }
 }
 
 function readLimit(value: JsonValue | undefined): number | string {

@@ -72,6 +72,10 @@ export function constraintGap(
     case 'literal':
       return literalGap(value, constraint.value, place)
     case 'in':
+      // Most values are scalars, and most lists are asked for many elements: one look into a set.
+      if (place?.kind === undefined && (typeof value !== 'object' || value === null)) {
+        return constraint.scalars.has(value) ? undefined : ''
+      }
       return constraint.values.some((v) => difference(value, v, place, STRICT) === undefined) ? undefined : ''
   }
   // What a digest hides is unknown, so no other constraint can say that it fits.

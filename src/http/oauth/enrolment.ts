@@ -1,7 +1,7 @@
 import type { Middleware } from 'koa'
 import { z } from 'zod'
 import { type RedeemPorts, redeemEnrolment } from '../../commands/redeem-enrolment.ts'
-import { isRefusal, refuse } from '../../core/refusal.ts'
+import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import { headerValues } from '../headers.ts'
 import { readJson } from '../read-json.ts'
 import { answerOAuthError } from './oauth-error.ts'
@@ -19,6 +19,12 @@ const EnrolmentRequest = z.object({
     .optional(),
 })
 
+/** What is wrong with a JSON body, in the words of an OAuth endpoint. */
+function asOAuth(refusal: Refusal): Refusal {
+  if (refusal.code === 'media_type_unsupported') return refuse('request_not_form', refusal.detail)
+  return refusal.code === 'request_too_large' ? refusal : refuse('request_malformed', refusal.detail)
+}
+
 export interface EnrolmentEndpointParts {
   readonly ports: RedeemPorts & { readonly issuer: string }
   readonly throttle: FailureThrottle
@@ -31,7 +37,7 @@ export function enrolmentEndpoint({ ports, throttle, nextNonce }: EnrolmentEndpo
   return async (context) => {
     if (nextNonce !== undefined) context.set('DPoP-Nonce', nextNonce())
     const body = await readJson(context.req, 'json')
-    if (isRefusal(body)) return answerOAuthError(context, body)
+    if (isRefusal(body)) return answerOAuthError(context, asOAuth(body))
     const parsed = EnrolmentRequest.safeParse(body.object)
     if (!parsed.success) {
       const [issue] = parsed.error.issues

@@ -7,7 +7,7 @@ import type { RateLimiter } from '../rate-limit.ts'
  *
  * DECISION: who fails too often is told to slow down; who does not fail is served whatever others at his address do. Behind
  * a proxy all of the world has one address, and a flood of bad requests must not lock out the administrator who would
- * stop it. What a bad request may cost is limited by itself: one lookup and one signature.
+ * stop it. What a bad request may cost is limited by itself: a lookup and the signatures of one request.
  */
 export interface FailureThrottle {
   /** Counts one failure and tells what to answer: the refusal, or that there were too many. */

@@ -71,7 +71,7 @@ export function actionToken(session: Session, issued: IssuedToken): ActionToken 
       const nonce = session.nonces.of(url.origin)
       const now = session.clock.now()
       headers.set('dpop', await dpopProof(session.signer, { method, url, now, nonce, accessToken }))
-      const response = await reach(session, url, { redirect: 'manual', ...rest, method, headers })
+      const response = await reach(session, url, { ...rest, redirect: init.redirect ?? 'manual', method, headers })
       const offered = session.nonces.notice(url.origin, response.headers)
       return { response, isNonceFresh: offered !== undefined && offered !== nonce }
     }

@@ -24,7 +24,10 @@ export function enrolmentStore(client: TransactionClient): EnrolmentStore {
       }
       const open = await client.enrolment.findMany({ where, select: { id: true } })
       const ids = open.map((row) => row.id)
-      await client.enrolment.updateMany({ where: { id: { in: ids } }, data: { withdrawnAt: now } })
+      await client.enrolment.updateMany({
+        where: { id: { in: ids }, usedAt: null, withdrawnAt: null },
+        data: { withdrawnAt: now },
+      })
       return ids
     },
   }
