@@ -22,7 +22,7 @@ const Scope = z
     description: 'Names separated by a space (RFC 6749 section 3.3), or a list of them.',
     asJson: {
       anyOf: [
-        { type: 'string', maxLength: 200, examples: ['admin:read'] },
+        { type: 'string', pattern: `^(${SCOPES.join('|')})( (${SCOPES.join('|')})){0,2}$`, examples: ['admin:read'] },
         { type: 'array', items: { type: 'string', enum: [...SCOPES] }, minItems: 1, maxItems: 3, uniqueItems: true },
       ],
     },

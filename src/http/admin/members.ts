@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { NewKey, RegisteredKey } from '../../commands/admin/registered.ts'
 import { isRefusal } from '../../core/refusal.ts'
-import { jwkThumbprint, parsePublicJwk } from '../../wire/jwk.ts'
+import { jwkThumbprint, parsePublicJwk, SECRET_MEMBERS } from '../../wire/jwk.ts'
 
 /**
  * Members that several bodies and answers have. What `describe` and `meta` say is for the description of the API; `asJson`
@@ -47,6 +47,7 @@ export const TimestampText = z
 const COORDINATE = { type: 'string', pattern: '^[A-Za-z0-9_-]{43}$' }
 const PUBLIC_JWK = {
   type: 'object',
+  propertyNames: { not: { enum: [...SECRET_MEMBERS] } },
   oneOf: [
     {
       properties: { kty: { const: 'EC' }, crv: { const: 'P-256' } },
