@@ -149,7 +149,7 @@ describe('a client that others wrote, driven by the document', () => {
     expect(found.filter((id) => id.startsWith('paged-'))).toEqual(ids)
     expect(found).toEqual([...found].sort())
     expect(pages).toBe(Math.ceil(found.length / 150))
-  })
+  }, 180_000)
 
   test('reads what really happened: a delegation, an issuance, a refusal, a dry run', async () => {
     const world = await createWorld(server)

@@ -20,16 +20,16 @@ export function openapiRoute(issuer: string, others: readonly Route[]): Route {
   return route
 }
 
-/** The OpenAPI 3.1 document of these rows, from the schemas by which they judge what is sent. */
-export function openapiDocument(issuer: string, routes: readonly Route[]): JsonObject {
+/** The document of these rows, from the schemas by which they judge what is sent. */
+function openapiDocument(issuer: string, routes: readonly Route[]): JsonObject {
+  // Of a patch, what it changes: its own schema takes any member, and the document that it leads to is judged.
   const schemas = describeSchemas(
     new Set([Problem, ...routes.flatMap(({ body, patches, shows }) => [patches ?? body ?? shows, shows])]),
   )
-  const filters = new Map(routes.map((route) => [route, filterParameters(route)]))
   const paths: Record<string, Record<string, JsonObject>> = {}
   for (const route of routes) {
     const path = `/admin${route.path.replace(/:([a-z]+)/g, '{$1}')}`
-    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(route, schemas, filters.get(route) ?? []) }
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(route, schemas) }
   }
   return {
     openapi: '3.1.1',
@@ -57,13 +57,13 @@ export function openapiDocument(issuer: string, routes: readonly Route[]): JsonO
   }
 }
 
-function operation(route: Route, schemas: DescribedSchemas, filters: readonly JsonObject[]): JsonObject {
+function operation(route: Route, schemas: DescribedSchemas): JsonObject {
   const { method, path, need = method === 'GET' ? 'read' : 'write' } = route
   const names = [...path.matchAll(/:([a-z]+)/g)].map(([, name = '']) => name)
   const parameters = [
     ...names.map((name) => reference('parameters', `path_${name}`)),
     ...(route.filters === undefined ? [] : [reference('parameters', 'limit'), reference('parameters', 'cursor')]),
-    ...filters,
+    ...filterParameters(route),
     ...(method === 'PATCH' ? [reference('parameters', 'if_match')] : []),
     ...(isRepeatable(route) ? [reference('parameters', 'idempotency_key')] : []),
   ]
@@ -106,10 +106,8 @@ function requestBody({ method, body, patches }: Route, schemas: DescribedSchemas
   return { required: named?.required !== undefined, content: { 'application/json': { schema } } }
 }
 
-function success(
-  { method, status, filters, shows, isVersioned, path, ...route }: Route,
-  schemas: DescribedSchemas,
-): JsonObject {
+function success(route: Route, schemas: DescribedSchemas): JsonObject {
+  const { method, status, filters, shows, isVersioned } = route
   const shown = schemas.of(shows)
   const page = {
     type: 'object',
@@ -123,7 +121,7 @@ function success(
     ...['X-Request-Id', 'DPoP-Nonce'],
     ...(isVersioned ? ['ETag'] : []),
     ...(status === 201 ? ['Location'] : []),
-    ...(isRepeatable({ method, status, shows, path, ...route }) ? ['Idempotent-Replayed'] : []),
+    ...(isRepeatable(route) ? ['Idempotent-Replayed'] : []),
   ]
   return {
     description: status === 201 ? 'It was made.' : method === 'GET' ? 'What was asked for.' : 'What became of it.',
