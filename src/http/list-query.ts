@@ -4,14 +4,18 @@ import { memberName } from '../wire/error-description.ts'
 
 const MAX_QUERY_LENGTH = 8_192
 
+/** How many items a page holds, where nothing is said and at most. */
+export const DEFAULT_LIMIT = 50
+export const MAX_LIMIT = 200
+
 /** Parameters of every list. */
 const Paging = z.strictObject({
   limit: z
     .string()
     .regex(/^[1-9][0-9]{0,2}$/, 'must be a number from 1 to 200')
     .transform(Number)
-    .refine((limit) => limit <= 200, 'must be a number from 1 to 200')
-    .default(50),
+    .refine((limit) => limit <= MAX_LIMIT, 'must be a number from 1 to 200')
+    .default(DEFAULT_LIMIT),
   cursor: z.string().max(1_024).optional(),
 })
 

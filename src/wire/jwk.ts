@@ -78,7 +78,7 @@ export function importPublicKey(jwk: PublicJwk): KeyObject | undefined {
 }
 
 /** Members that only private or symmetric keys have (RFC 7518 §6.2.2, §6.3.2, §6.4.1; RFC 8037 §2). */
-const SECRET_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'] as const
+export const SECRET_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'] as const
 
 const EC = { kty: 'EC', algorithms: ['ES256'] } as const
 const OKP = { kty: 'OKP', algorithms: ['Ed25519', 'EdDSA'] } as const

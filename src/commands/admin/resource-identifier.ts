@@ -1,6 +1,7 @@
 import { type Refusal, refuse } from '../../core/refusal.ts'
 
-const MAX_IDENTIFIER_LENGTH = 2_048
+/** Unit: characters. */
+export const MAX_IDENTIFIER_LENGTH = 2_048
 /** Printable ASCII without what RFC 3986 leaves out of a URI; no fragment and no query (RFC 8707 §2 and our profile of it). */
 const ABSOLUTE_URI = /^[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9\-._~:/[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+$/
 const USER_INFORMATION = /^[^:]+:\/\/[^/]*@/

@@ -4,7 +4,7 @@ import { lookUpRecords, lookUpSigningKeys } from '../../commands/admin/look-up.t
 import type { AuditRecord, RegisteredSigningKey } from '../../commands/admin/registered.ts'
 import { type RevokedToken, revokeToken } from '../../commands/admin/revoke-token.ts'
 import { rotateSigningKeys } from '../../commands/admin/rotate-signing-keys.ts'
-import { ActionTypeName, Id, Reason, ReasonOnly, TimestampText, withoutNulls } from './members.ts'
+import { ActionTypeName, Id, Moment, Reason, ReasonOnly, ShownJwk, TimestampText, withoutNulls } from './members.ts'
 import { change, list, type Route, show } from './route.ts'
 
 /** Ids and URIs are of these characters; anything else names nothing. */
@@ -17,34 +17,80 @@ const RecordFilters = z.strictObject({
   resource: Printable.max(2_048).optional(),
   type: ActionTypeName.optional(),
   decision: z.enum(['issued', 'refused', 'done']).optional(),
-  /** Exclusive. */
+  // Both exclusive.
   after: TimestampText.optional(),
-  /** Exclusive. */
   before: TimestampText.optional(),
 })
-const Rotation = z.strictObject({ compromised: z.boolean().default(false), reason: Reason.optional() })
+const Rotation = z
+  .strictObject({ compromised: z.boolean().default(false), reason: Reason.optional() })
+  .meta({ id: 'Rotation' })
+
+const AccountEntry = z
+  .object({
+    id: z.string(),
+    at: Moment,
+    kind: z.string(),
+    decision: z.enum(['issued', 'refused', 'done']),
+    refusal: z.string().optional(),
+    detail: z.string().optional(),
+    client: z.string().optional(),
+    agent: z.string().optional(),
+    principal: z.string().optional(),
+    delegation: z.string().optional(),
+    resource: z.string().optional(),
+    action_type: z.string().optional(),
+    action_type_version: z.int().optional(),
+    action: z.json().optional(),
+    action_digest: z.string().optional(),
+    jti: z.string().optional(),
+    jkt: z.string().optional(),
+    txn: z.string().optional(),
+    turn: z.string().optional(),
+    because: z.json().optional(),
+    token_issued_at: Moment.optional(),
+    token_expires_at: Moment.optional(),
+    request_id: z.string().optional(),
+  })
+  .meta({ id: 'Record' })
+const RevokedTokenShown = z.object({ jti: z.string(), status: z.literal('revoked'), expires_at: Moment })
+const SigningKeys = z
+  .object({
+    items: z.array(
+      z.object({
+        ...{ kid: z.string(), alg: z.string(), jwk: ShownJwk },
+        status: z.enum(['published', 'active', 'retired', 'compromised']),
+        ...{ created_at: Moment, activates_at: Moment },
+        ...{ retired_at: Moment.optional(), compromised_at: Moment.optional() },
+      }),
+    ),
+  })
+  .meta({ id: 'SigningKeys' })
 
 /** What has been issued and done, how to withdraw a token, and the keys that sign. */
 export const accountRoutes: readonly Route[] = [
   list({
     ...{ path: '/records', summary: 'Lists entries of the account, newest first.', filters: RecordFilters },
+    ...{ operation: 'listRecords', shows: AccountEntry },
     run: (ports, { filter, page }) => lookUpRecords(ports, filter, page),
     view: recordView,
     position: ({ id }) => id,
   }),
   change({
     ...{ method: 'POST', path: '/tokens/:jti/revoke', summary: 'Withdraws a token.', status: 200, body: ReasonOnly },
+    ...{ operation: 'revokeToken', shows: RevokedTokenShown },
     run: (ports, call: ChangeCall<RevokedToken>, { params: { jti = '' }, body: { reason } }) =>
       revokeToken(ports, call, jti, reason),
     show: ({ jti, expiresAt }) => ({ view: { jti, status: 'revoked', expires_at: expiresAt } }),
   }),
   show({
     ...{ path: '/signing-keys', summary: 'Lists the keys of the server, the one activated last first.' },
+    ...{ operation: 'listSigningKeys', shows: SigningKeys },
     run: (ports) => lookUpSigningKeys(ports),
     show: signingKeysShown,
   }),
   change({
     ...{ method: 'POST', path: '/signing-keys/rotate', status: 200, body: Rotation },
+    ...{ operation: 'rotateSigningKeys', shows: SigningKeys },
     summary: 'Publishes a new signing key; with "compromised", withdraws the others at once.',
     run: (ports, call: ChangeCall<readonly RegisteredSigningKey[]>, { body: { compromised, reason } }) =>
       rotateSigningKeys(ports, call, { isCompromised: compromised, reason }),

@@ -1,13 +1,26 @@
 import { z } from 'zod'
 import type { RegisteredActionType } from '../../commands/admin/registered.ts'
-import { ActionTypeDefinition } from '../../core/action/action-type.ts'
+import { ActionTypeDefinition, Risk } from '../../core/action/action-type.ts'
 import { ActionTypeName } from './members.ts'
-import { IMMUTABLE, registeredRoutes, stateView } from './registered-routes.ts'
+import { IMMUTABLE, registeredRoutes, stateShown, stateView } from './registered-routes.ts'
 import type { Route } from './route.ts'
 
 const ActionTypeDocument = ActionTypeDefinition.omit({ type: true })
 type ActionTypeDocument = z.output<typeof ActionTypeDocument>
-const ActionTypeRegistration = ActionTypeDefinition.extend({ type: ActionTypeName })
+const ActionTypeRegistration = ActionTypeDefinition.extend({ type: ActionTypeName }).meta({
+  id: 'ActionTypeRegistration',
+})
+
+const ActionType = z
+  .object({
+    ...{ type: z.string(), title: z.string() },
+    schema: z.record(z.string(), z.json()).describe('JSON Schema 2020-12 of its members.'),
+    digestible: z.record(z.string(), z.enum(['utf8', 'jcs'])).describe('Member path to what is hashed.'),
+    template: z.string().describe('The sentence an approver reads.'),
+    ...{ risk: Risk, single_use: z.boolean(), version: z.int().min(1), built_in: z.boolean() },
+    ...stateShown,
+  })
+  .meta({ id: 'ActionType' })
 
 const toMembers = ({ title, schema, digestible, template, risk, single_use }: ActionTypeDocument) => ({
   ...{ title, schema, digestible, template, risk },
@@ -31,6 +44,8 @@ export const actionTypeRoutes: readonly Route[] = registeredRoutes({
   noun: 'action_type',
   path: '/action-types',
   title: 'an action type',
+  name: 'ActionType',
+  shows: ActionType,
   registration: ActionTypeRegistration,
   toNew: ({ type, ...document }) => ({ entity: { id: type, ...toMembers(document) } }),
   document: ActionTypeDocument,

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { keyRoutes } from './key-routes.ts'
-import { Id, Keys, keyView, Name } from './members.ts'
-import { IMMUTABLE, registeredRoutes, stateView } from './registered-routes.ts'
+import { Id, Keys, keyView, Name, ShownKey } from './members.ts'
+import { IMMUTABLE, registeredRoutes, stateShown, stateView } from './registered-routes.ts'
 import type { Route } from './route.ts'
 
 const SCOPES = ['admin', 'admin:read', 'admin:approve'] as const
@@ -18,13 +18,31 @@ const Scope = z
   ])
   .pipe(z.array(ScopeName).min(1).max(SCOPES.length))
   .refine((names) => new Set(names).size === names.length, 'must not name a scope twice')
+  .meta({
+    description: 'Names separated by a space (RFC 6749 section 3.3), or a list of them.',
+    asJson: {
+      anyOf: [
+        { type: 'string', pattern: `^(${SCOPES.join('|')})( (${SCOPES.join('|')})){0,2}$`, examples: ['admin:read'] },
+        { type: 'array', items: { type: 'string', enum: [...SCOPES] }, minItems: 1, maxItems: 3, uniqueItems: true },
+      ],
+    },
+  })
 
 const AdministratorDocument = z.strictObject({
-  /** Absent: its id. */
-  name: Name.optional(),
+  name: Name.describe('Absent: its id.').optional(),
   scope: Scope,
 })
-const AdministratorRegistration = AdministratorDocument.extend({ id: Id, keys: Keys })
+const AdministratorRegistration = AdministratorDocument.extend({ id: Id, keys: Keys }).meta({
+  id: 'ClientRegistration',
+})
+
+const Client = z
+  .object({
+    ...{ id: z.string(), name: z.string(), scope: z.string().describe('Names separated by a space.') },
+    keys: z.array(ShownKey).describe('Active ones only.'),
+    ...stateShown,
+  })
+  .meta({ id: 'Client' })
 
 const toMembers = ({ name, scope }: z.output<typeof AdministratorDocument>, id: string) => ({ name: name ?? id, scope })
 
@@ -33,6 +51,8 @@ export const administratorRoutes: readonly Route[] = [
     noun: 'administrator',
     path: '/clients',
     title: 'a client of the admin API',
+    name: 'Client',
+    shows: Client,
     registration: AdministratorRegistration,
     toNew: ({ id, keys, ...document }) => ({ entity: { id, ...toMembers(document, id) }, keys }),
     document: AdministratorDocument,

@@ -1,17 +1,23 @@
 import { z } from 'zod'
 import { keyRoutes } from './key-routes.ts'
-import { Id, Keys, keyView, LongText, Name, ShortText, withoutNulls } from './members.ts'
-import { IMMUTABLE, registeredRoutes, stateView } from './registered-routes.ts'
+import { Id, Keys, keyView, LongText, Name, ShortText, ShownKey, withoutNulls } from './members.ts'
+import { IMMUTABLE, registeredRoutes, stateShown, stateView } from './registered-routes.ts'
 import type { Route } from './route.ts'
 
 const AgentDocument = z.strictObject({
-  /** Absent: its id. */
-  name: Name.optional(),
+  name: Name.describe('Absent: its id.').optional(),
   description: LongText.optional(),
-  /** Who answers for it. */
-  owner: ShortText.optional(),
+  owner: ShortText.describe('Who answers for it.').optional(),
 })
-const AgentRegistration = AgentDocument.extend({ id: Id, keys: Keys })
+const AgentRegistration = AgentDocument.extend({ id: Id, keys: Keys }).meta({ id: 'AgentRegistration' })
+
+const Agent = z
+  .object({
+    ...{ id: z.string(), name: z.string(), description: z.string().optional(), owner: z.string().optional() },
+    keys: z.array(ShownKey).describe('Active ones only.'),
+    ...stateShown,
+  })
+  .meta({ id: 'Agent' })
 
 const toMembers = ({ name, description, owner }: z.output<typeof AgentDocument>, id: string) => ({
   name: name ?? id,
@@ -24,6 +30,8 @@ export const agentRoutes: readonly Route[] = [
     noun: 'agent',
     path: '/agents',
     title: 'an agent',
+    name: 'Agent',
+    shows: Agent,
     registration: AgentRegistration,
     toNew: ({ id, keys, ...document }) => ({ entity: { id, ...toMembers(document, id) }, keys }),
     document: AgentDocument,

@@ -3,20 +3,36 @@ import { tryAction } from '../../commands/admin/try-action.ts'
 import { Id } from './members.ts'
 import { ask, type Route } from './route.ts'
 
-const DecisionRequest = z.strictObject({
-  agent: Id,
-  /** Absent: every open delegation of the agent is tried. */
-  delegation: z.string().min(1).max(255).optional(),
-  /** A resource identifier. */
-  resource: z.string().min(1).max(2_048),
-  /** Exactly one action. */
-  authorization_details: z.array(z.json()).length(1),
-})
+const DecisionRequest = z
+  .strictObject({
+    agent: Id,
+    delegation: z.string().min(1).max(255).describe('Absent: every open delegation of the agent is tried.').optional(),
+    resource: z.string().min(1).max(2_048).describe('A resource identifier.'),
+    authorization_details: z.array(z.json()).length(1).describe('Exactly one action.'),
+  })
+  .meta({ id: 'DecisionRequest' })
+
+const TriedDecision = z
+  .discriminatedUnion('decision', [
+    z.object({
+      decision: z.literal('permit'),
+      delegation: z.string(),
+      sentence: z.string().describe('What would be allowed, in words.'),
+      because: z.array(z.int()).describe('Which bounds of the delegation allow it, counted from 0.'),
+    }),
+    z.object({
+      decision: z.literal('forbid'),
+      delegation: z.string().describe('The one that came nearest.').optional(),
+      ...{ refusal: z.string(), detail: z.string(), member: z.string().optional() },
+    }),
+  ])
+  .meta({ id: 'TriedDecision' })
 
 /** A dry run: what would be decided, and why. Nothing is issued, counted or recorded, so reading is enough for it. */
 export const decisionRoutes: readonly Route[] = [
   ask({
     ...{ path: '/decisions', summary: 'Tells what an exchange would be answered, and why.', body: DecisionRequest },
+    ...{ operation: 'tryAction', shows: TriedDecision },
     run: (ports, { agent, delegation, resource, authorization_details }) =>
       tryAction(ports, { agent, delegation, resource, action: authorization_details[0] ?? null }),
     show: (tried) =>

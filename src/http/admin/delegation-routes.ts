@@ -5,26 +5,55 @@ import { lookUpDelegation, lookUpDelegations } from '../../commands/admin/look-u
 import type { RegisteredDelegation } from '../../commands/admin/registered.ts'
 import { revokeDelegation } from '../../commands/admin/revoke-delegation.ts'
 import { isDelegationCurrent } from '../../core/delegation/delegation.ts'
-import { Id, ReasonOnly, Timestamp } from './members.ts'
+import { Id, Moment, ReasonOnly, Timestamp } from './members.ts'
 import { change, type Exchange, list, type Route, type Shown, show } from './route.ts'
 
-const DelegationGrant = z.strictObject({
-  principal: Id,
-  agent: Id,
-  /** A resource identifier; absent when each bound names its `locations`. */
-  resource: z.string().min(1).max(2_048).optional(),
-  /** Each is judged by the action type that it names. */
-  authorization_details: z.array(z.json()).min(1).max(32),
-  not_before: Timestamp.optional(),
-  /** Absent: as late as the server allows. */
-  expires_at: Timestamp.optional(),
-  /** What it is for, in the administrator's words. */
-  purpose: z.string().min(1).max(500).optional(),
-})
+const DelegationGrant = z
+  .strictObject({
+    principal: Id,
+    agent: Id,
+    resource: z
+      .string()
+      .min(1)
+      .max(2_048)
+      .describe('A resource identifier; absent when each bound names its "locations".')
+      .optional(),
+    authorization_details: z
+      .array(z.json())
+      .min(1)
+      .max(32)
+      .meta({
+        description: 'Bounds (RFC 9396 section 2). Each is judged by the action type that its "type" names.',
+        examples: [[{ type: 'email_send', to: ['bob@example.com'], subject: { $any: true }, body: { $any: true } }]],
+      }),
+    not_before: Timestamp.optional(),
+    expires_at: Timestamp.describe('Absent: as late as the server allows. NumericDate.').optional(),
+    purpose: z.string().min(1).max(500).describe("What it is for, in the administrator's words.").optional(),
+  })
+  .meta({ id: 'DelegationGrant' })
+
+const Delegation = z
+  .object({
+    ...{ id: z.string(), principal: z.string(), agent: z.string(), resource: z.string().optional() },
+    authorization_details: z.array(z.json()),
+    granted_by: z.string(),
+    purpose: z.string().optional(),
+    not_before: Moment.optional(),
+    expires_at: Moment,
+    status: z.enum(['active', 'revoked']),
+    reason: z.string().describe('Why it was revoked.').optional(),
+    created_at: Moment,
+    revoked_at: Moment.optional(),
+  })
+  .meta({ id: 'Delegation' })
+const DelegationWithToken = Delegation.extend({
+  subject_token: z.string().describe('While the delegation is good for something; signed anew each time.').optional(),
+}).meta({ id: 'DelegationWithToken' })
 
 export const delegationRoutes: readonly Route[] = [
   change({
     ...{ method: 'POST', path: '/delegations', summary: 'Grants a delegation.', status: 201, body: DelegationGrant },
+    ...{ operation: 'grantDelegation', shows: DelegationWithToken },
     run: (ports, call: ChangeCall<RegisteredDelegation>, { body }) =>
       grantDelegation(ports, call, {
         principal: body.principal,
@@ -42,6 +71,7 @@ export const delegationRoutes: readonly Route[] = [
   }),
   list({
     ...{ path: '/delegations', summary: 'Lists delegations, newest first.' },
+    ...{ operation: 'listDelegations', shows: Delegation },
     filters: z.strictObject({ agent: Id.optional(), principal: Id.optional() }),
     run: (ports, { filter, page }) => lookUpDelegations(ports, filter, page),
     view: (delegation) => view(delegation),
@@ -50,6 +80,8 @@ export const delegationRoutes: readonly Route[] = [
   show({
     ...{
       path: '/delegations/:id',
+      operation: 'showDelegation',
+      shows: DelegationWithToken,
       summary: 'Shows a delegation, with its subject token while it is good for something.',
     },
     run: (ports, { id = '' }) => lookUpDelegation(ports, id),
@@ -57,6 +89,7 @@ export const delegationRoutes: readonly Route[] = [
   }),
   change({
     ...{ method: 'DELETE', path: '/delegations/:id', summary: 'Revokes a delegation.', status: 200, body: ReasonOnly },
+    ...{ operation: 'revokeDelegation', shows: DelegationWithToken },
     run: (ports, call: ChangeCall<RegisteredDelegation>, { params: { id = '' }, body: { reason } }) =>
       revokeDelegation(ports, call, id, reason),
     show: (delegation, exchange) => shown(delegation, exchange),

@@ -7,7 +7,6 @@ export const NOT_BUILT: readonly string[] = [
   '/approvals/:id/approve',
   '/approvals/:id/deny',
   '/delegations/:id/tree',
-  '/openapi.json',
   '/resources/:id/downstream',
   '/stop',
 ]

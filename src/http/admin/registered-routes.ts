@@ -9,7 +9,7 @@ import type { JsonObject } from '../../core/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import { invalidMembers } from './admin-problem.ts'
 import { entityTag, readIfMatch } from './entity-tag.ts'
-import { ReasonOnly } from './members.ts'
+import { Moment, ReasonOnly } from './members.ts'
 import { mergePatch } from './merge-patch.ts'
 import { change, list, type Route, type Shown, show } from './route.ts'
 
@@ -20,6 +20,8 @@ export interface RegisteredKind<N extends Noun, Document, Registration> {
   readonly path: `/${string}`
   /** For people: `an agent`. */
   readonly title: string
+  /** For names of operations: `Agent`. */
+  readonly name: string
   readonly registration: z.ZodType<Registration>
   readonly toNew: (body: Registration) => { readonly entity: NewEntity<N>; readonly keys?: readonly NewKey[] }
   /** What a PATCH may change, as one document. */
@@ -29,6 +31,8 @@ export interface RegisteredKind<N extends Noun, Document, Registration> {
   /** Members that a PATCH may not name, and why. */
   readonly fixed: Readonly<Record<string, string>>
   readonly view: (entity: Entities[N]) => object
+  /** What `view` makes of it, as JSON. */
+  readonly shows: z.ZodType
   readonly verbs: readonly StatusVerb[]
 }
 
@@ -38,12 +42,14 @@ export const IMMUTABLE = 'cannot be changed'
 export function registeredRoutes<N extends Noun, Document, Registration>(
   kind: RegisteredKind<N, Document, Registration>,
 ): readonly Route[] {
-  const { noun, path, title } = kind
+  const { noun, path, title, name } = kind
+  const versioned = { shows: kind.shows, isVersioned: true }
   const shown = (entity: Entities[N]): Shown => ({ view: kind.view(entity), etag: entityTag(entity.version) })
   const item = `${path}/:id`
   return [
     change({
       ...{ method: 'POST', path, summary: `Registers ${title}.`, status: 201, body: kind.registration },
+      ...{ operation: `register${name}`, ...versioned },
       run: (ports, call: ChangeCall<Entities[N]>, { body }) => {
         const { entity, keys } = kind.toNew(body)
         return register(ports, call, noun, entity, keys)
@@ -51,19 +57,20 @@ export function registeredRoutes<N extends Noun, Document, Registration>(
       show: (entity) => ({ ...shown(entity), location: `/admin${path}/${encodeURIComponent(entity.id)}` }),
     }),
     list({
-      ...{ path, summary: 'Lists all of them, in order of id.', filters: z.strictObject({}) },
+      ...{ path, summary: `Lists ${path.slice(1).replace('-', ' ')}, in order of id.`, filters: z.strictObject({}) },
+      ...{ operation: `list${name}s`, shows: kind.shows },
       run: (ports, { page }) => lookUpAll(ports, noun, page),
       view: kind.view,
       position: ({ id }) => id,
     }),
     show({
-      ...{ path: item, summary: `Shows ${title}.` },
+      ...{ path: item, summary: `Shows ${title}.`, operation: `show${name}`, ...versioned },
       run: (ports, { id = '' }) => lookUp(ports, noun, id),
       show: shown,
     }),
     change({
       ...{ method: 'PATCH', path: item, summary: `Changes members of ${title} by a merge patch.`, status: 200 },
-      body: z.record(z.string(), z.json()),
+      ...{ operation: `amend${name}`, ...versioned, body: z.record(z.string(), z.json()), patches: kind.document },
       run: async (ports, call: ChangeCall<Entities[N]>, { params: { id = '' }, exchange }) => {
         const isExpected = readIfMatch(exchange.ifMatch)
         if (isRefusal(isExpected)) return isExpected
@@ -77,7 +84,7 @@ export function registeredRoutes<N extends Noun, Document, Registration>(
     ...kind.verbs.map((verb) =>
       change({
         ...{ method: 'POST', path: `${item}/${verb}`, summary: `${SUMMARIES[verb]} ${title}.`, status: 200 },
-        body: ReasonOnly,
+        ...{ operation: `${verb}${name}`, ...versioned, body: ReasonOnly },
         run: (ports, call: ChangeCall<Entities[N]>, { params: { id = '' }, body: { reason } }) =>
           changeStatus(ports, call, { noun, id, verb, reason }),
         show: shown,
@@ -109,3 +116,11 @@ export const stateView = (entity: Pick<Entities[Noun], 'status' | 'reason' | 'cr
   created_at: entity.createdAt,
   updated_at: entity.updatedAt,
 })
+
+/** The same as JSON. */
+export const stateShown = {
+  status: z.enum(['active', 'suspended', 'retired']),
+  reason: z.string().describe('Why it was suspended or retired.').optional(),
+  created_at: Moment,
+  updated_at: Moment,
+}

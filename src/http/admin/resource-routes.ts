@@ -2,28 +2,29 @@ import { z } from 'zod'
 import type { ChangeCall } from '../../commands/admin/change-call.ts'
 import { changeStatus } from '../../commands/admin/change-status.ts'
 import type { RegisteredResource } from '../../commands/admin/registered.ts'
-import { checkResourceIdentifier, foldIdentifier } from '../../commands/admin/resource-identifier.ts'
+import {
+  checkResourceIdentifier,
+  foldIdentifier,
+  MAX_IDENTIFIER_LENGTH,
+} from '../../commands/admin/resource-identifier.ts'
 import { entityTag } from './entity-tag.ts'
 import { keyRoutes } from './key-routes.ts'
-import { ActionTypeName, Id, Keys, keyView, Name, ReasonOnly, withoutNulls } from './members.ts'
-import { IMMUTABLE, type RegisteredKind, registeredRoutes, stateView } from './registered-routes.ts'
+import { ActionTypeName, Id, Keys, keyView, Name, ReasonOnly, ShownKey, withoutNulls } from './members.ts'
+import { IMMUTABLE, type RegisteredKind, registeredRoutes, stateShown, stateView } from './registered-routes.ts'
 import { change, type Route } from './route.ts'
 
 const ResourceDocument = z.strictObject({
-  /** Absent: its id. */
-  name: Name.optional(),
-  /** Absent: not narrowed. */
+  name: Name.describe('Absent: its id.').optional(),
   action_types: z
     .array(ActionTypeName)
     .max(200)
     .refine((types) => new Set(types).size === types.length, 'must not name a type twice')
+    .meta({ description: 'Absent: not narrowed.', uniqueItems: true })
     .optional(),
-  /** Absent: the server's default. Unit: seconds. */
-  token_lifetime_seconds: z.int().min(1).max(300).optional(),
-  /** The single use that `consume` means is not offered by this version. */
+  token_lifetime_seconds: z.int().min(1).max(300).describe("Absent: the server's default. Unit: seconds.").optional(),
+  // The single use that `consume` means is not offered by this version.
   enforcement: z.literal('offline', 'only "offline" is supported').default('offline'),
-  /** `digest`: digestible members travel as digests. */
-  token_content: z.enum(['full', 'digest']).default('full'),
+  token_content: z.enum(['full', 'digest']).describe('"digest": digestible members travel as digests.').default('full'),
 })
 type ResourceDocument = z.output<typeof ResourceDocument>
 
@@ -31,12 +32,30 @@ type ResourceDocument = z.output<typeof ResourceDocument>
 const registrationFor = (issuer: string) =>
   ResourceDocument.extend({
     id: Id,
-    identifier: z.string().superRefine((identifier, context) => {
-      const refusal = checkResourceIdentifier(identifier, issuer)
-      if (refusal !== undefined) context.addIssue({ code: 'custom', message: refusal.detail })
-    }),
+    identifier: z
+      .string()
+      .superRefine((identifier, context) => {
+        const refusal = checkResourceIdentifier(identifier, issuer)
+        if (refusal !== undefined) context.addIssue({ code: 'custom', message: refusal.detail })
+      })
+      .meta({
+        description: 'An absolute URI without query, fragment and user information: the "aud" of its tokens.',
+        ...{ format: 'uri', maxLength: MAX_IDENTIFIER_LENGTH, examples: ['https://mail.example'] },
+      }),
     keys: Keys,
+  }).meta({ id: 'ResourceRegistration' })
+
+const Resource = z
+  .object({
+    ...{ id: z.string(), identifier: z.string(), name: z.string() },
+    action_types: z.array(z.string()).describe('Absent: not narrowed.').optional(),
+    token_lifetime_seconds: z.int().describe("Absent: the server's default. Unit: seconds.").optional(),
+    enforcement: z.enum(['consume', 'offline']),
+    token_content: z.enum(['full', 'digest']),
+    keys: z.array(ShownKey).describe('Active ones only.'),
+    ...stateShown,
   })
+  .meta({ id: 'Resource' })
 
 const toMembers = (document: ResourceDocument, id: string) => ({
   name: document.name ?? id,
@@ -51,6 +70,8 @@ const kindFor = (
   noun: 'resource',
   path: '/resources',
   title: 'a resource',
+  name: 'Resource',
+  shows: Resource,
   registration: registrationFor(issuer),
   toNew: ({ id, identifier, keys, ...document }) => ({
     entity: { id, identifier, identifierFolded: foldIdentifier(identifier), ...toMembers(document, id) },
@@ -86,6 +107,7 @@ export function resourceRoutes(issuer: string): readonly Route[] {
     ...registeredRoutes(kind),
     change({
       ...{ method: 'DELETE', path: '/resources/:id', status: 200, body: ReasonOnly },
+      ...{ operation: 'retireResource', shows: Resource, isVersioned: true },
       // The tombstone keeps id and identifier taken: old delegations must never come to mean a new resource.
       summary: 'Retires a resource, for ever.',
       run: (ports, call: ChangeCall<RegisteredResource>, { params: { id = '' }, body: { reason } }) =>

@@ -42,14 +42,26 @@ export interface Shown {
   readonly location?: string | undefined
 }
 
-/** One row of the API's table; a description of the API is made from the same rows. */
-export interface Route {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+/** What a description of the API says of a route (openapi.ts). */
+interface Described {
   /** Below `/admin`; a segment that begins with a colon is a parameter. */
   readonly path: string
+  /** Its name in programs made from the description; no two routes share one. */
+  readonly operation: string
   readonly summary: string
+  /** What a success shows, as JSON; of a list: one item. */
+  readonly shows: z.ZodType
+  /** Whether what it shows comes with its `ETag`. */
+  readonly isVersioned?: boolean | undefined
+}
+
+/** One row of the API's table; a description of the API is made from the same rows. */
+export interface Route extends Described {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   /** What of the body is understood; absent: it has none. */
   readonly body?: z.ZodType
+  /** Of a merge patch: the document that it changes. */
+  readonly patches?: z.ZodType | undefined
   /** Filters of a list; paging comes with every list. */
   readonly filters?: z.ZodObject
   readonly status: number
@@ -61,15 +73,15 @@ export interface Route {
 type Params = Readonly<Record<string, string>>
 
 /** A route that shows one thing. */
-export function show<Outcome>(route: {
-  readonly path: string
-  readonly summary: string
-  readonly run: (ports: AdminPorts, params: Params) => Promise<Outcome | Refusal>
-  readonly show: (outcome: Outcome, exchange: Exchange) => Shown
-}): Route {
-  const { path, summary, run } = route
+export function show<Outcome>(
+  route: Described & {
+    readonly run: (ports: AdminPorts, params: Params) => Promise<Outcome | Refusal>
+    readonly show: (outcome: Outcome, exchange: Exchange) => Shown
+  },
+): Route {
+  const { run } = route
   return {
-    ...{ method: 'GET', path, summary, status: 200 },
+    ...{ method: 'GET', ...described(route), status: 200 },
     serve: async (exchange) => {
       const outcome = await run(exchange.ports, exchange.params)
       return isRefusal(outcome) ? outcome : answer(200, route.show(outcome, exchange))
@@ -78,21 +90,21 @@ export function show<Outcome>(route: {
 }
 
 /** A route that shows a list, page by page. */
-export function list<Item, Shape extends z.ZodRawShape>(route: {
-  readonly path: string
-  readonly summary: string
-  readonly filters: z.ZodObject<Shape>
-  readonly run: (
-    ports: AdminPorts,
-    request: { readonly params: Params; readonly filter: z.output<z.ZodObject<Shape>>; readonly page: Page },
-  ) => Promise<readonly Item[] | Refusal>
-  readonly view: (item: Item, exchange: Exchange) => object
-  /** What the list is in order of. */
-  readonly position: (item: Item) => string
-}): Route {
-  const { path, summary, filters, run, view, position } = route
+export function list<Item, Shape extends z.ZodRawShape>(
+  route: Described & {
+    readonly filters: z.ZodObject<Shape>
+    readonly run: (
+      ports: AdminPorts,
+      request: { readonly params: Params; readonly filter: z.output<z.ZodObject<Shape>>; readonly page: Page },
+    ) => Promise<readonly Item[] | Refusal>
+    readonly view: (item: Item, exchange: Exchange) => object
+    /** What the list is in order of. */
+    readonly position: (item: Item) => string
+  },
+): Route {
+  const { filters, run, view, position } = route
   return {
-    ...{ method: 'GET', path, summary, filters, status: 200 },
+    ...{ method: 'GET', ...described(route), filters, status: 200 },
     serve: async (exchange) => {
       const query = readListQuery(exchange.query, filters)
       if (isRefusal(query)) return query
@@ -112,16 +124,16 @@ export function list<Item, Shape extends z.ZodRawShape>(route: {
 }
 
 /** A route that is asked with a body and changes nothing: the scope that reads is enough. */
-export function ask<Body, Outcome>(route: {
-  readonly path: string
-  readonly summary: string
-  readonly body: z.ZodType<Body>
-  readonly run: (ports: AdminPorts, body: Body) => Promise<Outcome | Refusal>
-  readonly show: (outcome: Outcome) => object
-}): Route {
-  const { path, summary, body } = route
+export function ask<Body, Outcome>(
+  route: Described & {
+    readonly body: z.ZodType<Body>
+    readonly run: (ports: AdminPorts, body: Body) => Promise<Outcome | Refusal>
+    readonly show: (outcome: Outcome) => object
+  },
+): Route {
+  const { body } = route
   return {
-    ...{ method: 'POST', path, summary, status: 200, body, need: 'read' },
+    ...{ method: 'POST', ...described(route), status: 200, body, need: 'read' },
     serve: async (exchange) => {
       const parsed = body.safeParse(exchange.body.object)
       if (!parsed.success) return invalidMembers(parsed.error)
@@ -132,27 +144,28 @@ export function ask<Body, Outcome>(route: {
 }
 
 /** A route that changes something, in one transaction, and shows what became of it. */
-export function change<Body, Outcome>(route: {
-  readonly method: 'POST' | 'PATCH' | 'DELETE'
-  readonly path: string
-  readonly summary: string
-  readonly status: 200 | 201
-  readonly body: z.ZodType<Body>
-  readonly run: (
-    ports: AdminPorts,
-    call: ChangeCall<Outcome>,
-    request: { readonly params: Params; readonly body: Body; readonly exchange: Exchange },
-  ) => Promise<Outcome | Refusal>
-  readonly show: (outcome: Outcome, exchange: Exchange) => Shown
-  /**
-   * Where the answer holds a secret: what a repeat with the same `Idempotency-Key` is told instead of it (409). Absent: a
-   * repeat gets the answer again.
-   */
-  readonly repeatRefusal?: (outcome: Outcome) => string
-}): Route {
-  const { method, path, summary, status, body, repeatRefusal } = route
+export function change<Body, Outcome>(
+  route: Described & {
+    readonly method: 'POST' | 'PATCH' | 'DELETE'
+    readonly status: 200 | 201
+    readonly body: z.ZodType<Body>
+    readonly patches?: z.ZodType
+    readonly run: (
+      ports: AdminPorts,
+      call: ChangeCall<Outcome>,
+      request: { readonly params: Params; readonly body: Body; readonly exchange: Exchange },
+    ) => Promise<Outcome | Refusal>
+    readonly show: (outcome: Outcome, exchange: Exchange) => Shown
+    /**
+     * Where the answer holds a secret: what a repeat with the same `Idempotency-Key` is told instead of it (409). Absent:
+     * a repeat gets the answer again.
+     */
+    readonly repeatRefusal?: (outcome: Outcome) => string
+  },
+): Route {
+  const { method, status, body, patches, repeatRefusal } = route
   return {
-    ...{ method, path, summary, status, body },
+    ...{ method, ...described(route), status, body, patches },
     serve: async (exchange) => {
       const parsed = body.safeParse(exchange.body.object)
       if (!parsed.success) return invalidMembers(parsed.error)
@@ -168,6 +181,10 @@ export function change<Body, Outcome>(route: {
     },
   }
 }
+
+const described = ({ path, operation, summary, shows, isVersioned }: Described): Described => ({
+  ...{ path, operation, summary, shows, isVersioned },
+})
 
 function problemAnswer(status: number, detail: string, requestId: string): Answer {
   return { status, body: problemText(status, detail, requestId) }

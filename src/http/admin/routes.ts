@@ -5,12 +5,18 @@ import { agentRoutes } from './agent-routes.ts'
 import { decisionRoutes } from './decision-routes.ts'
 import { delegationRoutes } from './delegation-routes.ts'
 import { enrolmentRoutes } from './enrolment-routes.ts'
+import { openapiRoute } from './openapi.ts'
 import { principalRoutes } from './principal-routes.ts'
 import { resourceRoutes } from './resource-routes.ts'
 import type { Route } from './route.ts'
 
-/** The whole admin API, one row a route. */
-export const adminRoutes = (issuer: string): readonly Route[] => [
+/** The whole admin API, one row a route; the last one describes all of them. */
+export function adminRoutes(issuer: string): readonly Route[] {
+  const routes = rows(issuer)
+  return [...routes, openapiRoute(issuer, routes)]
+}
+
+const rows = (issuer: string): readonly Route[] => [
   ...agentRoutes,
   ...enrolmentRoutes,
   ...principalRoutes,

@@ -22,6 +22,7 @@ import type { SubjectTokens } from '../../../src/ports.ts'
 import { parsePublicJwk } from '../../../src/wire/jwk.ts'
 import { type Answer, send } from '../../support/clients.ts'
 import { openTestDatabase } from '../../support/database.ts'
+import { type Described, described, openapiOf } from '../../support/described.ts'
 import { makeKey } from '../../wire/signing.ts'
 
 export const ISSUER = 'http://localhost:3000'
@@ -50,7 +51,9 @@ export interface AdminServer {
   readonly now: { advanceSeconds: number }
   /** How often the process was told that what it built from types and keys is old. */
   readonly generationsRaised: () => number
+  /** Every answer is held against the description of the API. */
   readonly call: (path: string, options?: Options) => Promise<Answer>
+  readonly described: Described
   readonly close: () => Promise<void>
 }
 
@@ -115,13 +118,22 @@ export async function startAdminServer(
   app.silent = true
   const server = createServer(app.callback())
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const description = described(await openapiOf(ISSUER))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   return {
-    ...{ database, subjectTokens: tokens, keys, faults, now: clock, generationsRaised: () => raised },
-    call: (path, { method, body, raw, token = 'all', headers = [] } = {}) => {
+    ...{
+      database,
+      subjectTokens: tokens,
+      keys,
+      faults,
+      now: clock,
+      generationsRaised: () => raised,
+      described: description,
+    },
+    call: async (path, { method, body, raw, token = 'all', headers = [] } = {}) => {
       const text = raw ?? (body === undefined ? undefined : JSON.stringify(body))
       const names = new Set(headers.map(([name]) => name.toLowerCase()))
-      return send(`${origin}${path}`, {
+      const answer = await send(`${origin}${path}`, {
         ...(method !== undefined && { method }),
         headers: [
           ...(names.has('authorization') || token === '' ? [] : [['Authorization', `DPoP ${token}`] as const]),
@@ -130,6 +142,8 @@ export async function startAdminServer(
         ],
         ...(text !== undefined && { body: text }),
       })
+      description.check(method ?? (text === undefined ? 'GET' : 'POST'), path, answer, body)
+      return answer
     },
     close: async () => {
       await new Promise((resolve) => server.close(resolve))
