@@ -19,6 +19,8 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'writ-backup-'))
   server = await startTestServer()
   world = await createWorld(server)
+  // Characters at which some readers of lines split, in what an agent may have chosen.
+  await world.exchange({}, { action: { ...world.action, body: 'a\u2028b\u2029c\u0085d' } })
 })
 afterAll(async () => {
   await server.close()
