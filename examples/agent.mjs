@@ -49,7 +49,8 @@ async function run() {
     `${delegation.resource}/messages`,
     { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(mail) },
   )
-  const refusal = isWritRefusal(response) ? response : refusalOf(response)
+  if (isWritRefusal(response)) return refused(response)
+  const refusal = refusalOf(response)
   if (refusal !== undefined) return refused(refusal)
   console.log(`${response.status}: a mail to ${to}, for ${delegation.principal}`)
   return response.ok ? 0 : 1

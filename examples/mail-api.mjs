@@ -13,14 +13,16 @@ export async function startMailApi(issuer, resource) {
     await next()
   })
   // The action is built from the request, and from nothing that the token says.
-  app.use(protect(server, { action: (ctx) => ({ type: 'email_send', locations: [resource], ...ctx.state.mail }) }))
+  /** @param {import('koa').Context} ctx */
+  const action = (ctx) => ({ type: 'email_send', locations: [resource], ...ctx.state.mail })
+  app.use(protect(server, { action }))
   app.use((ctx) => {
     mailbox.push({ ...ctx.state.mail, by: authorizedBy(ctx).agent })
     ctx.status = 201
     ctx.body = { sent: true }
   })
   const listening = await new Promise((resolve) => {
-    const http = app.listen(port, 'localhost', () => resolve(http))
+    const http = app.listen(Number(port), 'localhost', () => resolve(http))
   })
   return { mailbox, close: () => listening.close() }
 }

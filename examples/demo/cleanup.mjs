@@ -16,7 +16,7 @@ export function createCleanup() {
         try {
           await end()
         } catch (error) {
-          left.push(`${name}: ${error.message}`)
+          left.push(`${name}: ${/** @type {Error} */ (error).message}`)
         }
         ends.pop()
       }

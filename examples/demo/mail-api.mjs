@@ -14,7 +14,8 @@ export async function startMailApi({ issuer, id, smtpPort, key, cleanup }) {
   const http = createServer().listen(0, 'localhost')
   await once(http, 'listening')
   cleanup.add(`the API "${id}"`, () => close(http))
-  const origin = `http://localhost:${http.address().port}`
+  const { port } = /** @type {import('node:net').AddressInfo} */ (http.address())
+  const origin = `http://localhost:${port}`
   const resource = `${origin}/mail`
   const log = { sent: 0, refused: 0 }
 
@@ -30,7 +31,9 @@ export async function startMailApi({ issuer, id, smtpPort, key, cleanup }) {
     log[ctx.status === 201 ? 'sent' : 'refused'] += 1
   })
   // Is this call the action? Built from the request, and from nothing that the token says.
-  app.use(protect(server, { action: (ctx) => ({ type: 'email_send', locations: [resource], ...ctx.state.mail }) }))
+  /** @param {import('koa').Context} ctx */
+  const action = (ctx) => ({ type: 'email_send', locations: [resource], ...ctx.state.mail })
+  app.use(protect(server, { action }))
   // A mail cannot be called back: ask the server whether everybody is still in office.
   app.use(async (ctx, next) => {
     if (await isStillGood(ctx.get('authorization').slice('DPoP '.length))) return next()

@@ -28,6 +28,7 @@ export async function startMailbox({ cleanup }) {
   smtp.on('error', () => {})
   smtp.listen(0, '127.0.0.1')
   await once(smtp.server, 'listening')
-  cleanup.add('the mailbox', () => new Promise((resolve) => smtp.close(resolve)))
-  return { mails, port: smtp.server.address().port }
+  cleanup.add('the mailbox', () => new Promise((resolve) => smtp.close(() => resolve(undefined))))
+  const { port } = /** @type {import('node:net').AddressInfo} */ (smtp.server.address())
+  return { mails, port }
 }

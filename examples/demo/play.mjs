@@ -70,7 +70,7 @@ async function outcome(stage, deed) {
   try {
     return await deeds[deed.does](stage, deed)
   } catch (error) {
-    return { broke: error.message }
+    return { broke: /** @type {Error} */ (error).message }
   }
 }
 

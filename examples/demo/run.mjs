@@ -52,7 +52,7 @@ async function tell() {
     print.end(wrong, (performance.now() - start) / 1_000)
     return wrong === undefined ? 0 : 1
   } catch (error) {
-    if (!stop.signal.aborted) console.error(`the demo could not be told: ${error.stack}`)
+    if (!stop.signal.aborted) console.error(`the demo could not be told: ${/** @type {Error} */ (error).stack}`)
     return 1
   }
 }

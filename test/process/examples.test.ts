@@ -1,7 +1,17 @@
 import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { endAll, freePort, makeFolder, type ProcessFolder, type ServerProcess, startProcess } from './server-process.ts'
+import { createWorld } from '../support/world.ts'
+import {
+  administratorOf,
+  endAll,
+  freePort,
+  makeFolder,
+  type ProcessFolder,
+  type ServerProcess,
+  startProcess,
+} from './server-process.ts'
 
 const run = promisify(execFile)
 let server: ServerProcess
@@ -40,4 +50,43 @@ test('examples/first-token.mjs prints what the README says', async () => {
     },
   })
   for (const line of PRINTED) expect(stdout).toMatch(line)
+})
+
+test('examples/agent.mjs enrols its own key, sends what it may, and says why it may not send the rest', async () => {
+  // By its address: a program in JavaScript, which tsconfig.examples.json checks.
+  const { startMailApi } = await import(new URL('../../examples/mail-api.mjs', import.meta.url).href)
+  const admin = await administratorOf(folder.dataDirectory)
+  const resource = `http://localhost:${await freePort()}/mail`
+  const world = await createWorld(
+    { issuer: server.issuer, admin },
+    {
+      resource: { identifier: resource },
+      delegation: { resource },
+    },
+  )
+  const { body } = await world.api.call('POST', `/admin/agents/${world.agent.id}/enrolments`, {})
+  const { mailbox, close } = await startMailApi(server.issuer, resource)
+  const agent = (to: string, code?: string) =>
+    run(process.execPath, ['examples/agent.mjs', to], {
+      env: {
+        PATH: process.env.PATH,
+        WRIT_ISSUER: server.issuer,
+        AGENT_DIR: join(folder.dataDirectory, 'agent'),
+        ...(code !== undefined && { ENROLMENT_CODE: code }),
+      },
+    })
+  try {
+    await expect(agent('bob@example.com')).rejects.toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('set ENROLMENT_CODE'),
+    })
+    const first = await agent('bob@example.com', body.code)
+    expect(first.stdout).toMatch(new RegExp(`^enrolled as ${world.agent.id} with key `))
+    expect(first.stdout).toContain(`201: a mail to bob@example.com, for ${world.principal}`)
+    expect((await agent('ann@example.com')).stdout).toContain('201: a mail to ann@example.com')
+    await expect(agent('eve@evil.example')).rejects.toMatchObject({ code: 1, stdout: expect.stringContaining('to[0]') })
+    expect(mailbox.map(({ to }: { to: string[] }) => to[0])).toEqual(['bob@example.com', 'ann@example.com'])
+  } finally {
+    close()
+  }
 })
