@@ -1,8 +1,9 @@
 import type { Page, RegisteredDelegation, Registry } from '../admin-ports.ts'
-import type { Clock } from '../ports.ts'
+import type { Admission, Clock } from '../ports.ts'
 
 export interface OwnDelegationPorts {
   readonly now: Clock
+  readonly admission: Admission
   readonly registry: Registry
 }
 

@@ -4,6 +4,7 @@ import type { Page, SignSubjectToken } from '../../commands/admin/registered.ts'
 import type { Administrator, AdminNeed } from '../../commands/authorize-administrator.ts'
 import { isRefusal, type Refusal } from '../../core/refusal.ts'
 import type { Cursors } from '../cursor.ts'
+import { listPage } from '../list-page.ts'
 import { readListQuery } from '../list-query.ts'
 import { problemText } from '../problem.ts'
 import type { JsonBody } from '../read-json.ts'
@@ -115,10 +116,10 @@ export function list<Item, Shape extends z.ZodRawShape>(
       const page = { after, limit: query.limit + 1 }
       const found = await run(exchange.ports, { params: exchange.params, filter: query.filter, page })
       if (isRefusal(found)) return found
-      const items = found.slice(0, query.limit)
-      const last = found.length > query.limit ? items.at(-1) : undefined
-      const next = last === undefined ? {} : { next_cursor: exchange.cursors.issue(name, position(last)) }
-      return answer(200, { view: { items: items.map((item) => view(item, exchange)), ...next } })
+      const { text, last } = listPage(found, query.limit, (item) => JSON.stringify(view(item, exchange), numericDates))
+      const next =
+        last === undefined ? '' : `,"next_cursor":${JSON.stringify(exchange.cursors.issue(name, position(last)))}`
+      return { status: 200, body: `{"items":[${text}]${next}}` }
     },
   }
 }

@@ -3,8 +3,9 @@ import { z } from 'zod'
 import type { RegisteredDelegation, SignSubjectToken } from '../../commands/admin/registered.ts'
 import { type AuthorizePorts, authorizeClientToken } from '../../commands/authorize-client-token.ts'
 import { listOwnDelegations, type OwnDelegationPorts } from '../../commands/list-own-delegations.ts'
-import { isRefusal } from '../../core/refusal.ts'
+import { isRefusal, refuse } from '../../core/refusal.ts'
 import type { Cursors } from '../cursor.ts'
+import { listPage } from '../list-page.ts'
 import { readListQuery } from '../list-query.ts'
 import { presentedToken } from '../presented-token.ts'
 import { answerProtectedError } from './protected-error.ts'
@@ -29,6 +30,9 @@ export function ownDelegationsEndpoint({
     const call = presentedToken(context.req, `${ports.issuer}/delegations`)
     const authorized = isRefusal(call) ? call : await authorizeClientToken(ports, 'agent', call)
     if (isRefusal(authorized)) return answerProtectedError(context, authorized)
+    if (!ports.admission.admits(authorized.client.id, ports.now())) {
+      return answerProtectedError(context, refuse('rate_exceeded', 'too many requests'))
+    }
     const query = readListQuery(context.querystring, z.strictObject({}))
     if (isRefusal(query)) return answerProtectedError(context, query)
     const agentId = authorized.client.id
@@ -38,13 +42,13 @@ export function ownDelegationsEndpoint({
 
     // One more than asked for tells whether there is a next page.
     const found = await listOwnDelegations(ports, agentId, { after, limit: query.limit + 1 })
-    const items = found.slice(0, query.limit)
-    const last = found.length > query.limit ? items.at(-1) : undefined
+    const { text, last } = listPage(found, query.limit, (delegation) =>
+      JSON.stringify(view(delegation, signSubjectToken(delegation))),
+    )
+    const next = last === undefined ? '' : `,"next_cursor":${JSON.stringify(cursors.issue(list, last.id))}`
     context.set('Cache-Control', 'no-store')
-    context.body = {
-      items: items.map((delegation) => view(delegation, signSubjectToken(delegation))),
-      ...(last !== undefined && { next_cursor: cursors.issue(list, last.id) }),
-    }
+    context.type = 'application/json'
+    context.body = `{"items":[${text}]${next}}`
   }
 }
 

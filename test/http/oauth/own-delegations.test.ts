@@ -61,6 +61,25 @@ describe('GET /delegations', () => {
     expect(ids).toEqual([...ids].sort().reverse())
   })
 
+  test('ends a page of large delegations early, and goes on after it', async () => {
+    const other = await createWorld(server)
+    const bound = { type: 'email_send', to: ['a@example.com'], subject: 'x', body: 'y'.repeat(15_000) }
+    for (let n = 0; n < 25; n++) {
+      const answer = await other.api.call('POST', '/admin/delegations', {
+        principal: other.principal,
+        agent: other.agent.id,
+        resource: other.identifier,
+        authorization_details: [bound, bound, bound, bound],
+      })
+      expect(answer.status).toBe(201)
+    }
+    const first = await ask(other.agent, '?limit=200')
+    expect(first.text.length).toBeLessThan(1.1 * 1024 * 1024)
+    const second = await ask(other.agent, `?limit=200&cursor=${first.body.next_cursor}`)
+    expect(first.body.items.length + second.body.items.length).toBe(26)
+    expect(second.body.next_cursor).toBeUndefined()
+  })
+
   test('leaves out what was revoked', async () => {
     const other = await createWorld(server)
     await other.api.call('DELETE', `/admin/delegations/${other.delegation.id}`)
