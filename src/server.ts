@@ -7,7 +7,7 @@ import { systemClock, systemIds } from './adapters/clock.ts'
 import { actionTokens, clientTokens, newKeyProofs, revocableTokens } from './adapters/keys/access-tokens.ts'
 import { openKeyEncryption } from './adapters/keys/key-encryption.ts'
 import { serverSecret } from './adapters/keys/server-secrets.ts'
-import { ensureSigningKey, openSigningKeys } from './adapters/keys/signing-keys.ts'
+import { ensureSigningKey, NoSigningKey, openSigningKeys } from './adapters/keys/signing-keys.ts'
 import { subjectTokens } from './adapters/keys/subject-tokens.ts'
 import { openLog } from './adapters/log.ts'
 import { openCatalogue } from './adapters/prisma/catalogue.ts'
@@ -201,7 +201,8 @@ export async function startServer(config: Config, options: StartOptions = {}): P
         await query('SELECT 1')
         return keys.active() !== undefined
       },
-      isUnavailable: (error) => isDatabaseUnavailable(error) || error instanceof CommitQueueFull,
+      isUnavailable: (error) =>
+        isDatabaseUnavailable(error) || error instanceof CommitQueueFull || error instanceof NoSigningKey,
       logFault: ({ error, ...where }) => log.error({ error, ...where }, 'a request failed'),
     })
     handle = app.callback()

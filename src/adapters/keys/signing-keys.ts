@@ -26,6 +26,11 @@ export interface SigningKey extends SigningKeyFacts {
   readonly publicKey: KeyObject
 }
 
+/** Nothing can be signed until an administrator rotates the keys. */
+export class NoSigningKey extends Error {
+  override readonly name = 'NoSigningKey'
+}
+
 export interface SigningKeys extends Signer {
   readonly all: () => readonly SigningKey[]
   /** The key that signs now. @throws when there is none. */
@@ -75,7 +80,7 @@ export async function openSigningKeys(query: Query, encryption: KeyEncryption, c
   }
   const active = () => {
     const key = activeSigningKey(keys, clock())
-    if (key === undefined) throw new Error('there is no active signing key')
+    if (key === undefined) throw new NoSigningKey('there is no active signing key')
     return key
   }
   const isPublished = (key: SigningKey, now: Date) => {

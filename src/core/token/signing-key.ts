@@ -14,14 +14,14 @@ export type SigningKeyStatus = 'published' | 'active' | 'retired' | 'compromised
 export const ROTATION_OVERLAP_SECONDS = 600
 
 /**
- * Of the keys that are not compromised, the one that was activated last signs.
+ * Of the keys that are not compromised, the one that was activated last signs; before any was activated, the first that
+ * will be: after a compromise the new key must sign at once, also where the clock is a moment behind.
  *
  * @returns undefined when there is none: then nothing can be issued.
  */
 export function activeSigningKey<Key extends SigningKeyFacts>(keys: readonly Key[], now: Date): Key | undefined {
-  return keys
-    .filter((key) => key.compromisedAt === undefined && key.activatesAt <= now)
-    .reduce<Key | undefined>((last, key) => (last === undefined || isLater(key, last) ? key : last), undefined)
+  const usable = keys.filter((key) => key.compromisedAt === undefined).toSorted((a, b) => (isLater(a, b) ? 1 : -1))
+  return usable.filter((key) => key.activatesAt <= now).at(-1) ?? usable[0]
 }
 
 /** When a key stopped signing: the moment its successor was activated; undefined while it is the newest. */
