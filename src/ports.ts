@@ -1,7 +1,8 @@
 import type { ActionType } from './core/action/action-type.ts'
 import type { Resource } from './core/action/resource.ts'
 import type { Client, PublicJwk } from './core/agent/client.ts'
-import type { Delegation } from './core/delegation/delegation.ts'
+import type { Charge } from './core/delegation/charge.ts'
+import type { ChainedDelegation } from './core/delegation/delegation.ts'
 import type { JsonObject, JsonValue } from './core/json.ts'
 import type { Refusal, RefusalCode } from './core/refusal.ts'
 
@@ -85,7 +86,8 @@ export type Freshness = 'cached' | 'fresh'
 /** What an issuance rests on. A cached yes is checked again at the commit; a cached no is read afresh before it is said. */
 export interface Directory {
   readonly client: (id: string, freshness: Freshness) => Promise<Client | undefined>
-  readonly delegation: (id: string, freshness: Freshness) => Promise<Delegation | undefined>
+  /** With everything it was given on from. */
+  readonly delegation: (id: string, freshness: Freshness) => Promise<ChainedDelegation | undefined>
   readonly resource: (identifier: string, freshness: Freshness) => Promise<Resource | undefined>
   readonly actionType: (type: string, freshness: Freshness) => Promise<CataloguedActionType | undefined>
 }
@@ -115,11 +117,14 @@ export interface RecordEntry {
   readonly jti?: string
   readonly jkt?: string
   readonly txn?: string
+  readonly turn?: string
   readonly because?: JsonValue
   /** NumericDate. */
   readonly tokenIssuedAt?: number
   /** NumericDate. */
   readonly tokenExpiresAt?: number
+  /** `jti` of the action tokens that this one was exchanged from, first hop first. */
+  readonly tokenLineage?: readonly string[]
   readonly requestId?: string
 }
 
@@ -129,14 +134,29 @@ export type RecordKind =
   | 'admin_token'
   | 'client_authentication'
   | 'revocation'
+  | 'delegation'
+  | 'receipt'
   | 'admin'
 
 /** What an issuance was decided on, checked again in the transaction that records it. */
 export interface DecidedOn {
   readonly assertionKid: string
+  /** Every delegation of the chain, root first. */
   readonly lineage: readonly string[]
+  /** The agent of each of them, in the version it was decided on. */
+  readonly actors: readonly { readonly id: string; readonly version: number }[]
   readonly resourceId: string
   readonly resourceVersion: number
+}
+
+/** The agent's own name for the step it is in: a repeat is given the same token again. */
+export interface TurnClaim {
+  /** 32 bytes, hexadecimal: the digest of delegation, resource, turn and action. */
+  readonly key: string
+  /** How long it is remembered. NumericDate. */
+  readonly until: number
+  /** The claims that will be signed, as JSON text. */
+  readonly claimsJson: string
 }
 
 export type CommitEntry = {
@@ -144,7 +164,14 @@ export type CommitEntry = {
   readonly attemptId: string
   readonly marks: readonly ReplayMark[]
 } & (
-  | { readonly decision: 'issued'; readonly record: RecordEntry; readonly decidedOn: DecidedOn }
+  | {
+      readonly decision: 'issued'
+      readonly record: RecordEntry
+      readonly decidedOn: DecidedOn
+      /** What it counts at every limit that it stands under. */
+      readonly charges: readonly Charge[]
+      readonly turn?: TurnClaim
+    }
   | { readonly decision: 'refused'; readonly record: RecordEntry }
   /** Only the marks. */
   | { readonly decision: 'none' }
@@ -153,7 +180,15 @@ export type CommitEntry = {
 /** `stale`: decided on a version that is no longer current; nothing was recorded, decide again with fresh facts. */
 export type CommitOutcome =
   | { readonly outcome: 'committed'; readonly isStored: boolean }
-  | { readonly outcome: 'refused'; readonly code: RefusalCode; readonly isStored: boolean }
+  /** Of a turn: nothing was recorded or counted; these claims were, and are signed again. */
+  | { readonly outcome: 'repeat'; readonly claimsJson: string }
+  | {
+      readonly outcome: 'refused'
+      readonly code: RefusalCode
+      readonly isStored: boolean
+      /** Index of the charge that would go over its limit. */
+      readonly reached?: number
+    }
   | { readonly outcome: 'stale' }
 
 export interface Issuance {

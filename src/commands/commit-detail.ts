@@ -11,6 +11,11 @@ const DETAILS: Partial<Record<RefusalCode, string>> = {
   delegation_inactive: 'the delegation is revoked, expired or not yet valid',
   resource_unknown: 'unknown "resource"',
   action_type_inactive: 'the action type is suspended',
+  actor_inactive: 'an agent of the actor chain is not active',
+  subject_token_invalid: 'the token that was exchanged is expired or revoked',
+  turn_key_mismatch: 'the turn was begun with another key',
+  turn_over: 'the token of this turn was used, or may have been',
+  stopped: 'an administrator has stopped everything',
 }
 
 export const commitDetail = (code: RefusalCode): string => DETAILS[code] ?? 'refused'

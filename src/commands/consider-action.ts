@@ -1,8 +1,10 @@
-import type { Action } from '../core/action/parse-action.ts'
-import { digestMembers } from '../core/action/parse-action.ts'
+import { type Action, digestMembers } from '../core/action/parse-action.ts'
+import type { Resource } from '../core/action/resource.ts'
 import { actorClaim } from '../core/agent/actor-chain.ts'
 import { isKeyCurrent } from '../core/agent/client.ts'
-import type { Delegation } from '../core/delegation/delegation.ts'
+import { type Charge, chargesOf, type LimitOwner } from '../core/delegation/charge.ts'
+import { type ChainedDelegation, chainOf, type Delegation } from '../core/delegation/delegation.ts'
+import type { Limits } from '../core/delegation/limits.ts'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.ts'
 import { type ActionTokenClaims, actionTokenExpiry } from '../core/token/action-token.ts'
 import type {
@@ -29,6 +31,8 @@ export interface ConsiderPorts extends JudgePorts {
 /** What an exchange asks for: nothing in it is believed yet. */
 export interface ExchangeWish extends Wish {
   readonly subjectToken: string
+  /** The agent's own name for the step it is in; makes the mint idempotent. */
+  readonly turn?: string | undefined
   readonly requestId: string
 }
 
@@ -43,6 +47,10 @@ export type Considered =
       readonly action: Action
       readonly claims: ActionTokenClaims
       readonly decidedOn: DecidedOn
+      /** What it counts at every limit of the chain. */
+      readonly charges: readonly Charge[]
+      /** When the delegation ends, and with it every turn of it. NumericDate. */
+      readonly turnsUntil: number
     }
 
 /** Steps 2 to 4 on facts of one freshness: decides, writes nothing. */
@@ -58,6 +66,7 @@ export async function considerAction(
     client: clientId,
     agent: clientId,
     resource: request.resource,
+    ...(request.turn !== undefined && { turn: request.turn }),
     jkt,
     requestId: request.requestId,
   }
@@ -83,21 +92,29 @@ export async function considerAction(
   about = { ...about, ...judged.about }
   if (judged.refusal !== undefined) return no(judged.refusal)
   const { action, resource, because } = judged
+  const charges = chargesAlong(delegation, resource, action)
+  if (isRefusal(charges)) return no(charges)
 
+  const chain = chainOf(delegation)
   const iat = Math.floor(now.getTime() / 1_000)
   const lifetimeSeconds = resource.tokenLifetimeSeconds ?? ports.defaultLifetimeSeconds
-  const exp = actionTokenExpiry(now, lifetimeSeconds, delegation.expiresAt)
+  const exp = chain.reduce(
+    (earliest, { expiresAt }) => Math.min(earliest, actionTokenExpiry(now, lifetimeSeconds, expiresAt)),
+    Number.POSITIVE_INFINITY,
+  )
   if (exp <= iat) return no(refuse('delegation_inactive', 'the delegation expires now'))
   const claims: ActionTokenClaims = {
     iss: ports.issuer,
     aud: resource.identifier,
     sub: delegation.principal.id,
     client_id: agent.id,
-    act: actorClaim(ports.issuer, [agent.id]),
+    // Who acts is outermost, the agents it was given on by are inside (RFC 8693 §4.1).
+    act: actorClaim(ports.issuer, chain.map(({ agentId }) => agentId).toReversed()),
     cnf: { jkt },
     authorization_details: [resource.tokenContent === 'digest' ? digestMembers(action) : action.details],
     delegation_id: delegation.id,
     txn: ports.ids.random(),
+    ...(request.turn !== undefined && { turn: request.turn }),
     jti: ports.ids.random(),
     iat,
     exp,
@@ -113,10 +130,36 @@ export async function considerAction(
   const decidedOn = {
     assertionKid,
     lineage: delegation.lineage,
+    actors: chain.map(({ agent: { id, version } }) => ({ id, version })),
     resourceId: resource.id,
     resourceVersion: resource.version,
   }
-  return { about, action, claims, decidedOn }
+  const turnsUntil = delegation.expiresAt.getTime() / 1_000
+  return { about, action, claims, decidedOn, charges, turnsUntil }
+}
+
+/** What the action counts at the limits of every delegation of the chain, of every agent of it, and of the resource. */
+function chargesAlong(
+  delegation: ChainedDelegation,
+  resource: Resource,
+  action: Action,
+): readonly Charge[] | Refusal<'limit_not_countable'> {
+  const limited: [LimitOwner, Limits | undefined][] = [
+    ...chainOf(delegation)
+      .toReversed()
+      .flatMap(({ id, limits, expiresAt, agent }): [LimitOwner, Limits | undefined][] => [
+        [{ kind: 'delegation', id, until: expiresAt }, limits],
+        [{ kind: 'agent', id: agent.id }, agent.limits],
+      ]),
+    [{ kind: 'resource', id: resource.id }, resource.limits],
+  ]
+  const charges: Charge[] = []
+  for (const [owner, limits] of limited) {
+    const counted = limits === undefined ? [] : chargesOf(owner, limits, action)
+    if (isRefusal(counted)) return counted
+    charges.push(...counted)
+  }
+  return charges
 }
 
 /** The row and the token tell the same story, or the token is not of this delegation. */

@@ -2,7 +2,7 @@ import type { ActionType } from '../core/action/action-type.ts'
 import { type Action, parseAction } from '../core/action/parse-action.ts'
 import { type Resource, takesActionType } from '../core/action/resource.ts'
 import { type Bound, parseBound } from '../core/delegation/bound.ts'
-import { type Delegation, isDelegationCurrent } from '../core/delegation/delegation.ts'
+import { type ChainedDelegation, chainOf, type Delegation, isDelegationCurrent } from '../core/delegation/delegation.ts'
 import { isJsonArray, isJsonObject, type JsonValue, ownMember, parseJson } from '../core/json.ts'
 import { decide } from '../core/policy/decide.ts'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.ts'
@@ -38,13 +38,14 @@ export type Judged =
     }
 
 /**
- * Decides whether a delegation allows an action, on facts of one freshness; writes nothing.
+ * Decides whether a delegation, and each one it was given on from, allows an action, on facts of one freshness; writes
+ * nothing.
  *
  * The one place that decides: for an exchange, and for a dry run.
  */
 export async function judgeAction(
   ports: JudgePorts,
-  delegation: Delegation,
+  delegation: ChainedDelegation,
   wish: Wish,
   freshness: Freshness,
   now: Date,
@@ -52,15 +53,19 @@ export async function judgeAction(
   let about: About = { principal: delegation.principal.id, delegation: delegation.id }
   const no = (refusal: Refusal): Judged => ({ refusal, about })
 
-  if (!isDelegationCurrent(delegation, now)) {
+  const chain = chainOf(delegation)
+  if (!chain.every((link) => isDelegationCurrent(link, now))) {
     return no(refuse('delegation_inactive', 'the delegation is revoked, expired or not yet valid'))
   }
   if (delegation.principal.status !== 'active') return no(refuse('principal_inactive', 'the principal is not active'))
+  if (!chain.every(({ agent }) => agent.status === 'active')) {
+    return no(refuse('actor_inactive', 'an agent of the actor chain is not active'))
+  }
 
   // Where (RFC 8707 §2).
   const resource = await ports.directory.resource(wish.resource, freshness)
   if (resource?.status !== 'active') return no(refuse('resource_unknown', 'unknown "resource"'))
-  if (!isNamedPlace(delegation, resource)) {
+  if (!chain.every((link) => isNamedPlace(link, resource))) {
     return no(refuse('resource_not_delegated', 'the delegation does not name this "resource"'))
   }
 
@@ -79,14 +84,19 @@ export async function judgeAction(
   about = { ...about, action: action.canonical, actionDigest: action.digest }
   if (known.status !== 'active') return no(refuse('action_type_inactive', 'the action type is suspended', 'type'))
 
-  // Steps 3 and 4: the action fits one bound of the delegation wholly, or it is forbidden.
-  const decision = decide(action, boundsOf(delegation, action), resource.identifier)
-  if (decision.effect !== 'permit') {
-    // No bound of this type: then the type is what does not fit.
-    const member = decision.near?.member ?? 'type'
-    return no(refuse('action_not_permitted', 'the action is outside the bounds', member))
+  // Steps 3 and 4: the action fits one bound of every delegation of the chain wholly, or it is forbidden. That a child is
+  // within its parent was found when it was made; here it is not relied on.
+  let because: readonly number[] = []
+  for (const link of chain) {
+    const decision = decide(action, boundsOf(link, action), resource.identifier)
+    if (decision.effect !== 'permit') {
+      // No bound of this type: then the type is what does not fit.
+      const member = decision.near?.member ?? 'type'
+      return no(refuse('action_not_permitted', 'the action is outside the bounds', member))
+    }
+    because = decision.because
   }
-  return { about, action, resource, because: decision.because }
+  return { about, action, resource, because }
 }
 
 /** Whether the delegation, or one of its bounds, names the place. Which bound counts is decided later. */

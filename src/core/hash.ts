@@ -4,3 +4,6 @@ import { createHash } from 'node:crypto'
 export function sha256Base64url(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('base64url')
 }
+
+/** SHA-256 of a text's UTF-8 bytes, hexadecimal. */
+export const sha256Hex = (text: string): string => createHash('sha256').update(text, 'utf8').digest('hex')

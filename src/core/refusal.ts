@@ -49,7 +49,11 @@ export type ProofRefusalCode =
 export type TokenRefusalCode = 'token_missing' | 'token_invalid' | 'token_expired' | 'token_replayed'
 
 /** For whom, and how far: the subject token and the delegation behind it. */
-export type DelegationRefusalCode = 'subject_token_invalid' | 'delegation_inactive' | 'principal_inactive'
+export type DelegationRefusalCode =
+  | 'subject_token_invalid'
+  | 'delegation_inactive'
+  | 'principal_inactive'
+  | 'actor_inactive'
 
 /** A one-time code by which an agent binds a key. */
 export type EnrolmentRefusalCode = 'enrolment_invalid'
@@ -70,7 +74,7 @@ export type ActionRefusalCode =
   | 'action_member_invalid'
 
 /** What an administrator writes: an action type, or the bounds of a delegation. */
-export type DefinitionRefusalCode = 'action_type_invalid' | 'bound_invalid' | 'key_invalid'
+export type DefinitionRefusalCode = 'action_type_invalid' | 'bound_invalid' | 'limit_invalid' | 'key_invalid'
 
 /** What an administrator asks of the registry: the things themselves, and how the request treats them. */
 export type RegistryRefusalCode =
@@ -87,7 +91,13 @@ export type RegistryRefusalCode =
   | 'idempotency_key_in_progress'
 
 /** May it, now. */
-export type DecisionRefusalCode = 'action_not_permitted'
+export type DecisionRefusalCode =
+  | 'action_not_permitted'
+  | 'limit_reached'
+  | 'limit_not_countable'
+  | 'turn_key_mismatch'
+  | 'turn_over'
+  | 'stopped'
 
 /** A resource server comparing the call in front of it with the token (resource SDK, gateway). */
 export type EnforcementRefusalCode = 'action_mismatch' | 'replay_store_full'

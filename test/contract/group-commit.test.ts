@@ -150,7 +150,13 @@ const INACTIVE: readonly {
     sql: `UPDATE agent SET status = 'retired' WHERE id = $1`,
     id: (s) => s.agent,
   },
-  { name: 'an unknown agent', code: 'client_inactive', change: { record: { agent: 'nobody' } } },
+  { name: 'an unknown client', code: 'client_inactive', change: { record: { client: 'nobody' } } },
+  {
+    name: 'an unknown agent in the chain',
+    code: 'actor_inactive',
+    change: { decidedOn: { actors: [{ id: 'nobody', version: 1 }] } },
+  },
+  { name: 'no agent in the chain', code: 'actor_inactive', change: { decidedOn: { actors: [] } } },
   {
     name: 'a retired key',
     code: 'assertion_invalid',

@@ -1,6 +1,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import type { Query } from '../../src/adapters/prisma/open-database.ts'
-import type { CommitEntry, DecidedOn, RecordEntry, ReplayMark } from '../../src/ports.ts'
+import type { Charge } from '../../src/core/delegation/charge.ts'
+import type { CommitEntry, DecidedOn, RecordEntry, ReplayMark, TurnClaim } from '../../src/ports.ts'
 import { makeKey, type TestKey } from '../wire/signing.ts'
 
 /** One story as rows: an agent with a key, a principal, a resource, an action type, and a delegation that has a parent. */
@@ -83,6 +84,8 @@ export interface Change {
   readonly marks?: readonly ReplayMark[]
   readonly record?: Partial<RecordEntry>
   readonly decidedOn?: Partial<DecidedOn>
+  readonly charges?: readonly Charge[]
+  readonly turn?: TurnClaim
 }
 
 /** An issuance that rests on the seed, right but for its change. */
@@ -115,9 +118,15 @@ export function issued(from: Seed, change: Change = {}): CommitEntry & { readonl
       requestId: 'request',
       ...change.record,
     },
+    charges: change.charges ?? [],
+    ...(change.turn !== undefined && { turn: change.turn }),
     decidedOn: {
       assertionKid: from.key.jkt,
       lineage: [from.parent, from.delegation],
+      actors: [
+        { id: from.agent, version: 1 },
+        { id: from.agent, version: 1 },
+      ],
       resourceId: from.resource.id,
       resourceVersion: 1,
       ...change.decidedOn,

@@ -81,10 +81,34 @@ describe('the directory', () => {
       [story.delegation, story.resource.identifier],
     )
     await query(`UPDATE principal SET status = 'suspended' WHERE id = $1`, [story.principal])
-    expect(await (await open()).delegation(story.delegation, 'fresh')).toEqual({
-      id: story.delegation,
+    await query('UPDATE delegation SET limits = $2::jsonb, delegable = $3::jsonb WHERE id = $1', [
+      story.parent,
+      JSON.stringify({ max_uses: 3 }),
+      JSON.stringify({ max_depth: 2, agents: [story.agent] }),
+    ])
+    await query('UPDATE agent SET limits = $2::jsonb WHERE id = $1', [story.agent, JSON.stringify({ max_uses: 9 })])
+    const common = {
       agentId: story.agent,
+      agent: { id: story.agent, status: 'active', version: 1, limits: { max_uses: 9 } },
       principal: { id: story.principal, status: 'suspended' },
+    }
+    expect(await (await open()).delegation(story.delegation, 'fresh')).toEqual({
+      ...common,
+      id: story.delegation,
+      delegable: { maxDepth: 0 },
+      ancestors: [
+        {
+          ...common,
+          id: story.parent,
+          authorizationDetails: [{ type: 'email_send' }],
+          limits: { max_uses: 3 },
+          delegable: { maxDepth: 2, agents: [story.agent] },
+          expiresAt: expect.any(Date),
+          lineage: [story.parent],
+          status: 'active',
+          ancestors: [],
+        },
+      ],
       resource: story.resource.identifier,
       authorizationDetails: [{ type: 'email_send' }],
       notBefore: new Date('2020-01-01T00:00:00Z'),

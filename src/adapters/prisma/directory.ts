@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache'
 import type { Resource } from '../../core/action/resource.ts'
 import type { Client, ClientKey, ClientKind, PublicJwk, Status } from '../../core/agent/client.ts'
-import type { Delegation } from '../../core/delegation/delegation.ts'
+import { type ChainedDelegation, type Delegable, NOT_DELEGABLE } from '../../core/delegation/delegation.ts'
+import type { Limits } from '../../core/delegation/limits.ts'
 import type { JsonValue } from '../../core/json.ts'
 import type { Directory } from '../../ports.ts'
 import type { Catalogue } from './catalogue.ts'
@@ -20,7 +21,7 @@ export const ANY_ACTION_TYPE = '*'
  */
 export function directory(query: Query, catalogue: Catalogue): Directory {
   const clients = new LRUCache<string, Client>({ max: REMEMBERED })
-  const delegations = new LRUCache<string, Delegation>({ max: REMEMBERED })
+  const delegations = new LRUCache<string, ChainedDelegation>({ max: REMEMBERED })
   const resources = new LRUCache<string, Resource>({ max: REMEMBERED })
   return {
     client: remembering(clients, (id) => readClient(query, id)),
@@ -81,37 +82,70 @@ export async function readClient(query: Query, id: string): Promise<Client | und
 interface DelegationRow {
   readonly id: string
   readonly agent_id: string
+  readonly agent_status: Status
+  readonly agent_version: number
+  readonly agent_limits: Limits | null
   readonly principal_id: string
   readonly principal_status: Status
   readonly resource: string | null
   readonly authorization_details: readonly JsonValue[]
+  readonly limits: Limits | null
+  readonly delegable: DelegableColumn | null
   readonly not_before: Date | null
   readonly expires_at: Date
   readonly lineage: readonly string[]
   readonly status: 'active' | 'revoked'
 }
 
-async function readDelegation(query: Query, id: string): Promise<Delegation | undefined> {
-  const [row] = await query<DelegationRow>(
-    `SELECT d.id, d.agent_id, d.principal_id, p.status::text AS principal_status, d.resource, d.authorization_details,
+/** A delegation and all its ancestors, by one statement. */
+async function readDelegation(query: Query, id: string): Promise<ChainedDelegation | undefined> {
+  const rows = await query<DelegationRow>(
+    `SELECT d.id, d.agent_id, a.status::text AS agent_status, a.version AS agent_version, a.limits AS agent_limits,
+       d.principal_id, p.status::text AS principal_status, d.resource, d.authorization_details, d.limits, d.delegable,
        d.not_before, d.expires_at, d.lineage, d.status::text AS status
-     FROM delegation d JOIN principal p ON p.id = d.principal_id WHERE d.id = $1`,
+     FROM delegation leaf JOIN delegation d ON d.id = ANY (leaf.lineage)
+     JOIN principal p ON p.id = d.principal_id JOIN agent a ON a.id = d.agent_id
+     WHERE leaf.id = $1 ORDER BY cardinality(d.lineage)`,
     [id],
     'read_delegation',
   )
-  if (row === undefined) return undefined
-  return {
-    id: row.id,
-    agentId: row.agent_id,
-    principal: { id: row.principal_id, status: row.principal_status },
-    ...(row.resource !== null && { resource: row.resource }),
-    authorizationDetails: row.authorization_details,
-    ...(row.not_before !== null && { notBefore: row.not_before }),
-    expiresAt: row.expires_at,
-    lineage: row.lineage,
-    status: row.status,
-  }
+  const chain = rows.map(toLink)
+  const leaf = chain.pop()
+  if (leaf === undefined) return undefined
+  // A chain that is not whole is none.
+  if (chain.length + 1 !== leaf.lineage.length) throw new Error(`the lineage of delegation ${id} is not whole`)
+  return { ...leaf, ancestors: chain }
 }
+
+const toLink = (row: DelegationRow): ChainedDelegation => ({
+  id: row.id,
+  agentId: row.agent_id,
+  agent: {
+    ...{ id: row.agent_id, status: row.agent_status, version: row.agent_version },
+    ...(row.agent_limits !== null && { limits: row.agent_limits }),
+  },
+  principal: { id: row.principal_id, status: row.principal_status },
+  ...(row.resource !== null && { resource: row.resource }),
+  authorizationDetails: row.authorization_details,
+  ...(row.limits !== null && { limits: row.limits }),
+  delegable: row.delegable === null ? NOT_DELEGABLE : readDelegable(row.delegable),
+  ...(row.not_before !== null && { notBefore: row.not_before }),
+  expiresAt: row.expires_at,
+  lineage: row.lineage,
+  status: row.status,
+  ancestors: [],
+})
+
+/** How `delegable` is stored. */
+export interface DelegableColumn {
+  readonly max_depth: number
+  readonly agents?: readonly string[]
+}
+
+export const readDelegable = ({ max_depth, agents }: DelegableColumn): Delegable => ({
+  maxDepth: max_depth,
+  ...(agents !== undefined && { agents }),
+})
 
 interface ResourceRow {
   readonly id: string
@@ -121,12 +155,13 @@ interface ResourceRow {
   readonly action_types: readonly string[]
   readonly token_lifetime_seconds: number | null
   readonly token_content: 'full' | 'digest'
+  readonly limits: Limits | null
 }
 
 async function readResource(query: Query, identifier: string): Promise<Resource | undefined> {
   const [row] = await query<ResourceRow>(
     `SELECT id, identifier, status::text AS status, version, action_types, token_lifetime_seconds,
-       token_content::text AS token_content
+       token_content::text AS token_content, limits
      FROM resource WHERE identifier = $1`,
     [identifier],
     'read_resource',
@@ -140,5 +175,6 @@ async function readResource(query: Query, identifier: string): Promise<Resource 
     actionTypes: row.action_types.includes(ANY_ACTION_TYPE) ? 'all' : row.action_types,
     ...(row.token_lifetime_seconds !== null && { tokenLifetimeSeconds: row.token_lifetime_seconds }),
     tokenContent: row.token_content,
+    ...(row.limits !== null && { limits: row.limits }),
   }
 }

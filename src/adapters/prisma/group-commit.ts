@@ -4,7 +4,7 @@ import type { Query } from './open-database.ts'
 
 /** Entries of one flush at most; more wait for the next. */
 const MAX_FLUSH = 128
-const COMMIT = 'SELECT n, outcome, stored FROM writ_commit($1::jsonb, $2::jsonb, $3::int)'
+const COMMIT = 'SELECT n, outcome, stored, reached, claims FROM writ_commit($1::jsonb, $2::jsonb, $3::int)'
 
 /** Entries that may wait; one more is refused at once, as if the database were away. */
 const MAX_WAITING = 10_000
@@ -24,6 +24,8 @@ interface OutcomeRow {
   readonly n: number
   readonly outcome: string
   readonly stored: boolean
+  readonly reached: number | null
+  readonly claims: string | null
 }
 
 export interface GroupCommit extends Issuance {
@@ -101,10 +103,11 @@ export function groupCommit(
   }
 }
 
-function toOutcome({ outcome, stored }: OutcomeRow): CommitOutcome {
+function toOutcome({ outcome, stored, reached, claims }: OutcomeRow): CommitOutcome {
   if (outcome === 'stale') return { outcome: 'stale' }
   if (outcome === 'ok') return { outcome: 'committed', isStored: stored }
-  return { outcome: 'refused', code: outcome as RefusalCode, isStored: stored }
+  if (outcome === 'repeat' && claims !== null) return { outcome: 'repeat', claimsJson: claims }
+  return { outcome: 'refused', code: outcome as RefusalCode, isStored: stored, ...(reached !== null && { reached }) }
 }
 
 /** The entry as the function's `entries` parameter names its members. */
@@ -131,18 +134,30 @@ function toRow(entry: CommitEntry, n: number): object {
     jti: record.jti,
     jkt: record.jkt,
     txn: record.txn,
+    turn: record.turn,
     because: record.because,
     token_issued_at: record.tokenIssuedAt,
     token_expires_at: record.tokenExpiresAt,
+    token_lineage: record.tokenLineage,
     request_id: record.requestId,
-    ...(entry.decision === 'issued' && {
-      assertion_kid: entry.decidedOn.assertionKid,
-      lineage: entry.decidedOn.lineage,
-      resource_id: entry.decidedOn.resourceId,
-      resource_version: entry.decidedOn.resourceVersion,
-    }),
+    ...(entry.decision === 'issued' && toGrounds(entry)),
   }
 }
+
+const toGrounds = ({ attemptId, decidedOn, charges, turn }: CommitEntry & { readonly decision: 'issued' }) => ({
+  request: attemptId,
+  assertion_kid: decidedOn.assertionKid,
+  lineage: decidedOn.lineage,
+  actors: decidedOn.actors.map(({ id }) => id),
+  actor_versions: decidedOn.actors.map(({ version }) => version),
+  resource_id: decidedOn.resourceId,
+  resource_version: decidedOn.resourceVersion,
+  charges: charges.map(({ owner, rule, max, amount, seconds, label }) => ({
+    ...{ owner: `${owner.kind}:${owner.id}`, rule, max, amount, seconds, label },
+    ...(owner.until !== undefined && { until: owner.until.getTime() / 1_000 }),
+  })),
+  ...(turn !== undefined && { turn_key: turn.key, turn_until: turn.until, claims: turn.claimsJson }),
+})
 
 const toMarks = (entry: CommitEntry, n: number) =>
   entry.marks.map(({ kind, key, until, issuedAt }) => ({

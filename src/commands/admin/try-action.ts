@@ -39,7 +39,9 @@ export async function tryAction(ports: AdminPorts, request: TryRequest): Promise
   let nearest: { readonly delegation: Delegation; readonly judged: Judged & { readonly refusal: Refusal } } | undefined
   for (const delegation of delegations) {
     if (delegation.agentId !== agent.id) return refuse('member_invalid', 'is of another agent', 'delegation')
-    const judged = await judgeAction(ports, delegation, wish, 'fresh', now)
+    const whole = await ports.directory.delegation(delegation.id, 'fresh')
+    if (whole === undefined) throw new Error('a delegation that is in the registry is not in the directory')
+    const judged = await judgeAction(ports, whole, wish, 'fresh', now)
     if (judged.refusal === undefined) {
       const { action, because } = judged
       return { decision: 'permit', delegation: delegation.id, sentence: renderSentence(action), because }

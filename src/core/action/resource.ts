@@ -1,4 +1,5 @@
 import type { Status } from '../agent/client.ts'
+import type { Limits } from '../delegation/limits.ts'
 
 /** A protected API, as far as an issuance needs to know it (RFC 8707). */
 export interface Resource {
@@ -13,6 +14,8 @@ export interface Resource {
   readonly tokenLifetimeSeconds?: number
   /** `digest`: digestible members travel as digests, their values are told by introspection only. */
   readonly tokenContent: 'full' | 'digest'
+  /** Counted for every token for it. */
+  readonly limits?: Limits
 }
 
 /** Whether tokens for this resource may name the action type. */

@@ -18,6 +18,8 @@ export interface ActionTokenClaims {
   readonly delegation_id: string
   /** Minted at the first hop, carried through a chain. */
   readonly txn: string
+  /** The agent's own name for the step it is in. */
+  readonly turn?: string
   readonly jti: string
   /** NumericDate. */
   readonly iat: number

@@ -52,6 +52,7 @@ const OAUTH_ERRORS: Record<RefusalCode, OAuthError> = {
   subject_token_invalid: INVALID_GRANT,
   delegation_inactive: INVALID_GRANT,
   principal_inactive: INVALID_GRANT,
+  actor_inactive: INVALID_GRANT,
   enrolment_invalid: INVALID_GRANT,
   resource_unknown: INVALID_TARGET,
   resource_not_delegated: INVALID_TARGET,
@@ -63,8 +64,14 @@ const OAUTH_ERRORS: Record<RefusalCode, OAuthError> = {
   action_type_inactive: ACCESS_DENIED,
   action_member_invalid: INVALID_DETAILS,
   action_not_permitted: ACCESS_DENIED,
+  limit_reached: ACCESS_DENIED,
+  limit_not_countable: ACCESS_DENIED,
+  turn_key_mismatch: ACCESS_DENIED,
+  turn_over: ACCESS_DENIED,
+  stopped: ACCESS_DENIED,
   action_type_invalid: NOT_OURS,
   bound_invalid: NOT_OURS,
+  limit_invalid: NOT_OURS,
   key_invalid: NOT_OURS,
   action_mismatch: NOT_OURS,
   replay_store_full: NOT_OURS,
@@ -90,8 +97,14 @@ export function answerOAuthError(
   refusal: Refusal,
   members: Readonly<Record<string, string>> = {},
 ): void {
+  const { status, body } = oauthError(refusal, members)
+  writeOAuthError(context, status, body)
+}
+
+/** Status and body of a refusal, for an answer that holds several. */
+export function oauthError(refusal: Refusal, members: Readonly<Record<string, string>> = {}) {
   const { status, error } = OAUTH_ERRORS[refusal.code]
-  writeOAuthError(context, status, { error, error_description: describeRefusal(refusal), ...members })
+  return { status, body: { error, error_description: describeRefusal(refusal), ...members } }
 }
 
 /** Answers that a store or the signer is away: nothing was issued. */

@@ -42,14 +42,17 @@ describe('duplicate or missing parameters, unknown types, malformed forms: 400 i
     ['requested_token_type jwt', { requested_token_type: 'urn:ietf:params:oauth:token-type:jwt' }],
     ['a subject token longer than 8,192 characters', { subject_token: 'a'.repeat(8_193) }],
     ['a client secret beside the assertion (RFC 6749 §2.3)', { client_secret: 'hunter2' }],
+    ['a turn with a space', { turn: 'turn 42' }],
+    ['a turn that is not ASCII', { turn: 'Schritt-ä' }],
+    ['a turn of 129 characters', { turn: 'a'.repeat(129) }],
+    ['a batch without turn', { batch: 'true' }],
+    ['batch=false', { batch: 'false', turn: 'turn-42' }],
+    ['a batch whose turns would be too long', { batch: 'true', turn: 'a'.repeat(127) }],
   ])('%s', async (_name, form) => {
     expectRefused(await world.exchange({ form }), 400, 'invalid_request')
   })
 
   test.each<[string, Form]>([
-    ['turn', { turn: 'turn-42.call-3' }],
-    ['batch', { batch: 'true' }],
-    ['batch=false', { batch: 'false' }],
     ['actor_token', { actor_token: 'x', actor_token_type: 'urn:ietf:params:oauth:token-type:access_token' }],
     ['actor_token_type alone', { actor_token_type: 'urn:ietf:params:oauth:token-type:access_token' }],
   ])('what is not built yet is refused, not ignored: %s', async (_name, form) => {

@@ -1,6 +1,9 @@
 import type { DelegationStore, RegisteredDelegation } from '../../../admin-ports.ts'
 import type { Status } from '../../../core/agent/client.ts'
+import { NOT_DELEGABLE } from '../../../core/delegation/delegation.ts'
+import type { Limits } from '../../../core/delegation/limits.ts'
 import type { JsonObject, JsonValue } from '../../../core/json.ts'
+import { type DelegableColumn, readDelegable } from '../directory.ts'
 import type { Delegation } from '../generated/client.ts'
 import type { TransactionClient } from './transaction-client.ts'
 
@@ -42,6 +45,8 @@ function toDelegation(row: Delegation & { readonly principal: { readonly status:
     ...(row.resource !== null && { resource: row.resource }),
     // Only an array of bounds that were parsed is ever stored.
     authorizationDetails: row.authorizationDetails as readonly JsonValue[],
+    ...(row.limits !== null && { limits: row.limits as Limits }),
+    delegable: row.delegable === null ? NOT_DELEGABLE : readDelegable(row.delegable as unknown as DelegableColumn),
     ...(row.notBefore !== null && { notBefore: row.notBefore }),
     expiresAt: row.expiresAt,
     lineage: row.lineage,
