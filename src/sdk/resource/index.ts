@@ -8,7 +8,16 @@ export { type IssuerKeysOptions, IssuerUnavailableError } from './issuer-keys.ts
 export { authorizedBy, type KoaContext, type ProtectOptions, protect, serveMetadata } from './koa.ts'
 export { type McpToolCall, mcpToolCallAction } from './mcp-tool-call-action.ts'
 export { createMemoryReplayStore } from './memory-replay-store.ts'
+export type { PostgresQueries } from './postgres-queries.ts'
+export {
+  createPostgresReplayStore,
+  POSTGRES_REPLAY_SQL,
+  type PostgresReplayStore,
+  type PostgresReplayStoreOptions,
+} from './postgres-replay-store.ts'
 export type { ProtectedResourceMetadata } from './protected-resource-metadata.ts'
+export type { RedisClient, RedisOptions } from './redis-commands.ts'
+export { createRedisReplayStore, type RedisReplayStore } from './redis-replay-store.ts'
 export type { MarkResult, ReplayMark, ReplayStore } from './replay-store.ts'
 export type { ResourceRequest } from './resource-request.ts'
 export {
@@ -19,3 +28,4 @@ export {
   type UnenforcedCredentials,
 } from './resource-server.ts'
 export { type SqlStatement, sqlStatementAction } from './sql-statement-action.ts'
+export { StoreUnavailableError } from './store-unavailable.ts'
