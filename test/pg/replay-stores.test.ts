@@ -14,6 +14,7 @@ import { freePort } from '../process/server-process.ts'
 import { replayStoreContract } from '../sdk/resource/replay-store-contract.ts'
 import { type Compiled, compileSources } from '../support/compile.ts'
 import { createPostgresCopy } from '../support/database.ts'
+import { openPool } from './pool.ts'
 import { forgetPrefix, REDIS_URL, startRedis } from './redis.ts'
 
 const prefix = () => `{writ-test-${randomUUID()}}:`
@@ -50,7 +51,7 @@ replayStoreContract('Redis, by ioredis', async () => {
 
 replayStoreContract('PostgreSQL', async () => {
   const copy = await createPostgresCopy()
-  const [pool, other] = [new pg.Pool({ connectionString: copy.url }), new pg.Pool({ connectionString: copy.url })]
+  const [pool, other] = [openPool(copy.url), openPool(copy.url)]
   const store = createPostgresReplayStore(pool, { timeoutMilliseconds: 30_000 })
   await store.migrate()
   return {
@@ -131,7 +132,7 @@ describe('two processes, 1,000 parallel marks of one token -> one is marked', ()
 
   test('PostgreSQL', async () => {
     const copy = await createPostgresCopy()
-    const pool = new pg.Pool({ connectionString: copy.url })
+    const pool = openPool(copy.url)
     try {
       await createPostgresReplayStore(pool).migrate()
       const program = `
@@ -239,7 +240,7 @@ describe('PostgreSQL', () => {
   let pool: pg.Pool
   beforeAll(async () => {
     copy = await createPostgresCopy()
-    pool = new pg.Pool({ connectionString: copy.url })
+    pool = openPool(copy.url)
   })
   afterAll(async () => {
     await pool?.end()
