@@ -8,5 +8,4 @@ export const NOT_BUILT: readonly string[] = [
   '/approvals/:id/deny',
   '/delegations/:id/tree',
   '/resources/:id/downstream',
-  '/stop',
 ]

@@ -32,7 +32,8 @@ export function delegationStore(client: TransactionClient): DelegationStore {
     },
     revoke: async (id, reason, now) => {
       const data = { status: 'revoked', reason, revokedAt: now } as const
-      return (await client.delegation.updateMany({ where: { id, status: 'active' }, data })).count === 1
+      // The whole tree: every delegation whose lineage holds this one.
+      return (await client.delegation.updateMany({ where: { lineage: { has: id }, status: 'active' }, data })).count
     },
   }
 }
