@@ -3,7 +3,7 @@ import type { IssuerClient } from './issuer-client.ts'
 /** What came of a call, for the issuer's account. A `failed` or `refused` one gives back what it counted towards limits. */
 export interface Receipt {
   readonly outcome: 'succeeded' | 'failed' | 'refused'
-  /** In words, at most 1,000 characters. Shown to auditors as said by this resource server. */
+  /** One line, at most 1,000 characters. Shown to auditors as said by this resource server. */
   readonly detail?: string
 }
 
@@ -25,8 +25,11 @@ export async function sendReceipt(
   { outcome, detail }: Receipt,
 ): Promise<ReceiptOutcome> {
   if (!OUTCOMES.includes(outcome)) throw new TypeError(`outcome must be one of ${OUTCOMES.join(', ')}`)
-  if (detail !== undefined && (typeof detail !== 'string' || [...detail].length > MAX_DETAIL)) {
-    throw new TypeError(`detail must be at most ${MAX_DETAIL} characters`)
+  if (
+    detail !== undefined &&
+    (typeof detail !== 'string' || [...detail].length > MAX_DETAIL || /\p{Cc}/u.test(detail))
+  ) {
+    throw new TypeError(`detail must be at most ${MAX_DETAIL} characters, none of them a control character`)
   }
   const form = { jti, outcome, ...(detail !== undefined && { detail }) }
   const { status } = await client.post('/receipts', form, [200, 201, 404, 409])
