@@ -14,7 +14,7 @@ export interface Admitted {
   readonly call: Call
   /** The moment that was decided for. */
   readonly time: Date
-  /** Undefined: the issuer says that this is the first use, or nobody asked it. */
+  /** Undefined: this is the first use, by the issuer or the replay store; or the result store is to say. */
   readonly earlier: EarlierUse | undefined
 }
 

@@ -75,7 +75,7 @@ async function execute<Answer extends CallAnswer>(
   const admitted = await admit(credentials, typeof actual === 'function' ? await actual() : actual)
   if (isRefusal(admitted)) return admitted
 
-  // Step 2: may it begin? The issuer gave away the one use before: only where no claim for sure means no beginning.
+  // Step 2: may it begin? When the one use was given away before, only where no claim for sure means that it never began.
   const { call, time, earlier } = admitted
   if (earlier !== undefined && (earlier.hasReceipt || !results.isDurable)) {
     const over: CallState = { kind: earlier.hasReceipt ? 'unkept' : 'unfinished' }

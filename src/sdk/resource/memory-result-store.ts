@@ -27,8 +27,8 @@ interface Entry extends WrittenCall {
 /**
  * Makes a result store in memory, for a resource served by one process.
  *
- * A restart forgets which calls ran, as `createMemoryReplayStore` does: a call from just before it could run again for the rest
- * of its token's life.
+ * It forgets with its process; that a token was used is for the replay store to remember. With one that is shared, a retry at
+ * another process hears that its call may have run.
  */
 export function createMemoryResultStore(options: MemoryResultStoreOptions = {}): ResultStore {
   const { maxCalls = 100_000, maxBytes = 64 * KiB * KiB } = options

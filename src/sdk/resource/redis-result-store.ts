@@ -15,8 +15,8 @@ import { StoreUnavailableError } from './store-unavailable.ts'
 /**
  * Makes a result store on Redis 6 or newer, shared by all processes that have the same Redis and prefix.
  *
- * The same holds as for `createRedisReplayStore`: it must not evict, and a claim that Redis loses in a crash or a failover lets
- * its call run again for the rest of the token's life.
+ * It must not evict, as for `createRedisReplayStore`. When Redis loses a claim, in a crash or a failover, it is still for the replay
+ * store to remember that the token was used; a replay store on the same Redis may have lost that, too.
  */
 export function createRedisResultStore(client: RedisClient, options: RedisOptions & CallOptions = {}): ResultStore {
   const redis = createRedisCommands(client, options)

@@ -21,6 +21,7 @@ import type { ReplayMark, ReplayStore } from './replay-store.ts'
 import { externalUrl, type ResourceRequest } from './resource-request.ts'
 import type { ResultStore } from './result-store.ts'
 import { isOrigin } from './transport.ts'
+import { useUp } from './use-up.ts'
 
 /** What a resource server must say of itself. Nothing that guards a check has a default. */
 export interface ResourceServerOptions {
@@ -33,8 +34,8 @@ export interface ResourceServerOptions {
   /** What remembers used tokens and proofs; shared, when several processes serve the resource. */
   readonly replay: ReplayStore
   /**
-   * Keeps answers, so that a call whose answer was lost is not executed again. It then remembers used tokens, and `replay` only
-   * proofs; calls run through `protect` or `executeOnce`. Shared as `replay` is.
+   * Keeps answers, so that a call whose answer was lost can be answered again, and is not executed again. Calls then run through
+   * `protect` or `executeOnce`. One that is durable also decides of tokens: every process of the resource must have the same.
    */
   readonly results?: ResultStore
   /** Has the issuer decide at every call whether the token is good at this moment, and whether this is its one use. */
@@ -166,21 +167,20 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
     const seconds = time.getTime() / 1000
     if (!(seconds < claims.exp + SKEW_SECONDS)) return refuse('token_expired', 'the access token has expired')
     if (!(seconds < proof.rememberUntil)) return refuse('proof_stale', 'the DPoP proof is too old')
-    const marks = replayMarks(claims, proof)
-    // Where the issuer or the result store decides of the token, a retry of it must come as far as to them.
-    const isTokenMarked = results === undefined && consumption === undefined
-    const result = await replay.mark(isTokenMarked ? marks : [marks[1]], time)
-    // Anything but a plain yes is a no: a store of somebody else's may answer what we do not know.
-    if (result === 'full') return refuse('replay_store_full', 'too many requests at the moment')
-    if (result !== 'marked') {
-      return result.seen === marks[1].key
-        ? refuse('proof_replayed', 'the DPoP proof was used before')
-        : refuse('token_replayed', 'the access token was used before')
-    }
-    const use = await consumption?.use(claims, accessToken)
+    const [token, ownProof] = replayMarks(claims, proof)
+    // Where the issuer decides of the token, or claims that nothing forgets, a retry must come as far as to them.
+    const isDecidedElsewhere = consumption !== undefined || results?.isDurable === true
+    const use = await useUp(
+      replay,
+      { token: isDecidedElsewhere ? undefined : token, proof: ownProof, mayBeRetry: results !== undefined },
+      time,
+    )
     if (isRefusal(use)) return use
+    const consumed = await consumption?.use(claims, accessToken)
+    if (isRefusal(consumed)) return consumed
     const authorized = { principal: claims.sub, agent: claims.client_id, action, claims }
-    return { authorized, call: callOf(claims, marks[0]), time, earlier: use }
+    const earlier = use === 'again' ? { hasReceipt: false } : consumed
+    return { authorized, call: callOf(claims, token), time, earlier }
   }
 
   async function enforce(

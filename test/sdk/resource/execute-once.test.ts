@@ -216,6 +216,34 @@ describe('a protected route of a server that keeps results', () => {
   })
 })
 
+describe('a replay store that all processes share, and results that they do not', () => {
+  test('a retry at another process: 409 call_may_have_run, and it does not run', async () => {
+    const replay = createMemoryReplayStore()
+    const token = await start({ replay })
+    const { agent, executed, close } = resource
+    expect((await tryIt(token)).status).toBe(200)
+    const other = await startResource(issuer, { replay, results: createMemoryResultStore() })
+    await close()
+    resource = { ...other, agent }
+    expect(said(await tryIt(token))).toBe('409 call_may_have_run')
+    expect([executed.count, other.executed.count]).toEqual([1, 0])
+  })
+
+  test('a token that was used where no answers are kept does not run where they are', async () => {
+    const replay = createMemoryReplayStore()
+    await start({ replay })
+    const { token, dpop } = credentials(issuer, resource)
+    const plain = createResourceServer({
+      ...{ issuer: issuer.url, resource: EXTERNAL, origin: EXTERNAL, replay },
+      now: () => new Date(resource.clock.seconds * 1000),
+    })
+    const request = { method: 'POST', url: '/send', rawHeaders: ['Authorization', `DPoP ${token}`, 'DPoP', dpop] }
+    expect(isRefusal(await plain.authorize(request, { type: 'email_send', ...EMAIL }))).toBe(false)
+    expect(said(await tryIt(token))).toBe('409 call_may_have_run')
+    expect(resource.executed.count).toBe(0)
+  })
+})
+
 describe('held wrongly', () => {
   const options: ResourceServerOptions = {
     issuer: 'https://as.example',
