@@ -131,6 +131,7 @@ export interface RecordEntry {
 export type RecordKind =
   | 'action_token'
   | 'agent_token'
+  | 'resource_token'
   | 'admin_token'
   | 'client_authentication'
   | 'revocation'
@@ -204,6 +205,8 @@ export interface Issuance {
 export interface Signer {
   /** Signs claims, given as the exact JSON text that was recorded, as an `at+jwt`. */
   readonly signAccessToken: (claimsJson: string) => Promise<string>
+  /** Signs a Security Event Token (RFC 8417 §2.3). */
+  readonly signSecurityEvent: (claimsJson: string) => Promise<string>
   /** Signs an answer of introspection (RFC 9701 §5). */
   readonly signIntrospection: (claimsJson: string) => Promise<string>
 }
@@ -284,6 +287,32 @@ export interface Stops {
   readonly isEverythingStopped: () => Promise<boolean>
 }
 
+/** One line of the revocation feed. */
+export interface FeedLine {
+  /** Where a follower that comes back goes on. */
+  readonly id: string
+  /** A signed Security Event Token (RFC 8417). */
+  readonly set: string
+}
+
+export interface RevocationFeed {
+  /**
+   * Tells a resource server what was stopped: what is in force, or what it missed since `lastEventId`, and then whatever
+   * comes, until the returned function is called. `send` answers false when the follower does not keep up.
+   *
+   * @returns undefined when there are too many followers.
+   */
+  readonly follow: (
+    follower: {
+      readonly client: Client
+      readonly jkt: string
+      readonly audience: string
+      readonly lastEventId: string | undefined
+    },
+    sink: { readonly send: (line: FeedLine) => boolean; readonly end: () => void },
+  ) => (() => void) | undefined
+}
+
 /** A token that its client may withdraw. */
 export interface RevocableToken {
   readonly use: 'action' | 'agent' | 'subject'
@@ -356,10 +385,13 @@ export interface ClientTokenFacts {
   readonly iat: number
 }
 
+/** What a client calls this server itself with. */
+export type ClientTokenUse = 'agent' | 'resource' | 'admin'
+
 export interface ClientTokens {
   /** Verifies a token of one use and the proof that comes with it (RFC 9449 §7.1). */
   readonly verify: (
-    use: 'agent' | 'admin',
+    use: ClientTokenUse,
     call: ProofCall & { readonly token: string },
     now: Date,
   ) => { readonly facts: ClientTokenFacts; readonly marks: readonly ReplayMark[] } | Refusal

@@ -25,6 +25,8 @@ import { revocations } from './adapters/prisma/revocations.ts'
 import { strangerTally } from './adapters/prisma/stranger-tally.ts'
 import { isTokenRevoked, tokenStatus } from './adapters/prisma/token-status.ts'
 import { stops, tokenUses } from './adapters/prisma/token-uses.ts'
+import { revocationEvents } from './adapters/revocations/revocation-events.ts'
+import { revocationFeed } from './adapters/revocations/revocation-feed.ts'
 import { authorizeAdministrator } from './commands/authorize-administrator.ts'
 import type { Config } from './config.ts'
 import { actionTypesRouter } from './http/action-types.ts'
@@ -40,6 +42,7 @@ import { ownDelegationsEndpoint } from './http/oauth/own-delegations.ts'
 import { openProvider } from './http/oauth/provider.ts'
 import { receiptsEndpoint } from './http/oauth/receipts.ts'
 import { revocationEndpoint } from './http/oauth/revocation.ts'
+import { revocationFeedEndpoint } from './http/oauth/revocation-feed.ts'
 import { failureThrottle } from './http/oauth/throttle.ts'
 import { tokenEndpoint } from './http/oauth/token.ts'
 import { rateLimiter } from './http/rate-limit.ts'
@@ -136,6 +139,11 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     )
     closing.splice(-1, 0, generation.stop)
 
+    const feed = revocationFeed({
+      ...{ issuer, events: revocationEvents(query), signer: keys, ids: systemIds, now: clock, onFault },
+    })
+    // Ended before the port drains: a follower never ends by itself.
+    closing.push(feed.stop)
     const clientRequests = rateLimiter(config.clientRequests)
     const clientFailures = rateLimiter(config.clientRequests)
     const ports = {
@@ -154,6 +162,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       tokenStatus: tokenStatus(query),
       tokenUses: tokenUses(query),
       stops: stops(query),
+      feed,
       revocableTokens: revocableTokens(issuer, keys),
       revocations: revocations(database),
       registry: openRegistry({ database, encryption, onGenerationRaised: () => generation.check().catch(onFault) }),
@@ -180,6 +189,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       revocation: revocationEndpoint({ ports, throttle, nextNonce }),
       receipts: receiptsEndpoint({ ports, throttle, nextNonce }),
       enrolment: enrolmentEndpoint({ ports, throttle, nextNonce }),
+      revocationFeed: revocationFeedEndpoint({ ports, nextNonce }),
       ownDelegations: ownDelegationsEndpoint({
         ports,
         signSubjectToken: ports.subjectTokens.sign,
