@@ -1,8 +1,11 @@
 import type { ActionType } from './core/action/action-type.ts'
 import type { Resource } from './core/action/resource.ts'
+import type { ActorClaim } from './core/agent/actor-chain.ts'
 import type { Client, PublicJwk } from './core/agent/client.ts'
 import type { Charge } from './core/delegation/charge.ts'
-import type { ChainedDelegation } from './core/delegation/delegation.ts'
+import type { ChainedDelegation, Delegable } from './core/delegation/delegation.ts'
+import type { DownstreamRules } from './core/delegation/downstream.ts'
+import type { Limits } from './core/delegation/limits.ts'
 import type { JsonObject, JsonValue } from './core/json.ts'
 import type { Refusal, RefusalCode } from './core/refusal.ts'
 
@@ -80,6 +83,62 @@ export interface SubjectTokens {
   readonly verify: (token: string, now: Date) => Promise<SubjectToken | Refusal>
 }
 
+/** What an agent token of the next actor says; whether it is live is asked of the database. */
+export interface ActorToken {
+  readonly agentId: string
+  readonly jti: string
+  /** Thumbprint of the key that it is bound to. */
+  readonly jkt: string
+  /** NumericDate. */
+  readonly iat: number
+  /** NumericDate. */
+  readonly exp: number
+}
+
+export interface ActorTokens {
+  readonly verify: (token: string, now: Date) => ActorToken | Refusal
+}
+
+/** A delegation that an agent gives on. */
+export interface NewChild {
+  readonly id: string
+  /** All delegations above it, root first, and itself. */
+  readonly lineage: readonly string[]
+  readonly principalId: string
+  readonly agentId: string
+  readonly resource?: string
+  readonly authorizationDetails: readonly JsonValue[]
+  readonly limits?: Limits
+  readonly delegable: Delegable
+  readonly notBefore?: Date
+  readonly expiresAt: Date
+  readonly grantedBy: string
+  readonly createdAt: Date
+}
+
+export interface SubDelegations {
+  /**
+   * Writes the delegation and its record, with the replay marks and the re-check of everything that it will stand on, in one
+   * transaction. A refusal has used up the marks and written nothing else.
+   *
+   * INVARIANT: no delegation is made under one whose revocation was committed before, and a revocation that comes after
+   * ends it too (test/pg/sub-delegation.test.ts).
+   */
+  readonly add: (entry: {
+    readonly attemptId: string
+    readonly marks: readonly ReplayMark[]
+    readonly child: NewChild
+    readonly actor: ActorToken
+    readonly client: string
+    readonly assertionKid: string
+    readonly jkt: string
+    /** The agents of all delegations above. */
+    readonly actors: readonly string[]
+    readonly recordId: string
+    readonly requestId: string
+  }) => Promise<'ok' | RefusalCode>
+}
+
 /** `cached` may be old, and is then caught by the commit; `fresh` was read for this very call. */
 export type Freshness = 'cached' | 'fresh'
 
@@ -90,6 +149,8 @@ export interface Directory {
   readonly delegation: (id: string, freshness: Freshness) => Promise<ChainedDelegation | undefined>
   readonly resource: (identifier: string, freshness: Freshness) => Promise<Resource | undefined>
   readonly actionType: (type: string, freshness: Freshness) => Promise<CataloguedActionType | undefined>
+  /** What a resource server may have done elsewhere; undefined for anything but a resource server. */
+  readonly downstream: (clientId: string, freshness: Freshness) => Promise<DownstreamRules | undefined>
 }
 
 export interface CataloguedActionType {
@@ -147,6 +208,8 @@ export interface DecidedOn {
   readonly actors: readonly { readonly id: string; readonly version: number }[]
   readonly resourceId: string
   readonly resourceVersion: number
+  /** Of the resource server that asks on the strength of a token it was called with: its version, and so its rules'. */
+  readonly clientVersion?: number
 }
 
 /** The agent's own name for the step it is in: a repeat is given the same token again. */
@@ -224,6 +287,10 @@ export interface StrangerTally {
 /** An action token whose signature and times were verified. */
 export interface VerifiedActionToken {
   readonly jti: string
+  /** NumericDate. */
+  readonly exp: number
+  readonly txn: string
+  readonly act: ActorClaim
   /** Every claim, as it stands in the token. */
   readonly json: JsonObject
 }
@@ -238,6 +305,20 @@ export interface TokenStatus {
    * action type are all active at this moment; undefined otherwise.
    */
   readonly live: (jti: string) => Promise<{ readonly action: JsonObject } | undefined>
+}
+
+/** What the account says of an action token that is exchanged for another. */
+export interface IncomingToken {
+  /** With the values that the token may hold digests of. */
+  readonly action: JsonObject
+  readonly delegationId: string
+  /** `jti` of the action tokens that it was exchanged from, first hop first. */
+  readonly tokenLineage: readonly string[]
+}
+
+export interface IncomingTokens {
+  /** A token that is on record and live at this moment, whether it was consumed or not. */
+  readonly find: (jti: string) => Promise<IncomingToken | undefined>
 }
 
 /** A token that its client may withdraw. */

@@ -223,7 +223,7 @@ END $$;
 --
 -- entries: [{ n, request, decision: 'issued' | 'refused' | 'none', refusal, … columns of record,
 --             assertion_kid, lineage, actors, actor_versions: of every agent of the chain, root first,
---             resource_id, resource_version, token_lineage,
+--             resource_id, resource_version, token_lineage, client_version: of a resource server that makes the exchange,
 --             turn_key: hex, turn_until: epoch seconds, claims: what will be signed,
 --             charges: [{ owner, rule, max, amount, seconds, until: epoch seconds, label }] }]; n counts from 0 without a gap.
 -- marks:   as before.
@@ -293,7 +293,9 @@ BEGIN
       WHEN r."status" IS DISTINCT FROM 'active' THEN 'resource_unknown'
       WHEN t."status" IS DISTINCT FROM 'active' THEN 'action_type_inactive'
       WHEN r."version" IS DISTINCT FROM e.resource_version OR t."version" IS DISTINCT FROM e.action_type_version
-        OR chain.is_changed THEN 'stale'
+        OR chain.is_changed
+        -- The rules of the resource server that asks are part of it.
+        OR (e.client_version IS NOT NULL AND rc."version" IS DISTINCT FROM e.client_version) THEN 'stale'
       -- Whoever does not know of limits does not mint where there are any.
       WHEN e.charges IS NULL AND (line.is_limited OR chain.is_limited OR r."limits" IS NOT NULL) THEN 'stale'
       ELSE 'ok'
@@ -301,7 +303,7 @@ BEGIN
     FROM jsonb_to_recordset(entries) AS e (
       n int, decision text, client text, agent text, assertion_kid text, jkt text, principal text, lineage text[],
       actors text[], actor_versions int[], token_lineage text[], resource_id text, resource_version int, action_type text,
-      action_type_version int, charges jsonb)
+      action_type_version int, charges jsonb, client_version int)
     LEFT JOIN "generation" g ON g."id" = 1
     LEFT JOIN (
       SELECT m.n, min(m.kind) AS kind

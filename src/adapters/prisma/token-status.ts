@@ -1,25 +1,12 @@
 import type { JsonObject } from '../../core/json.ts'
-import type { TokenStatus } from '../../ports.ts'
+import type { IncomingTokens, TokenStatus } from '../../ports.ts'
 import type { Query } from './open-database.ts'
 
-/** Everything an action token stands on, by one statement and the database's clock. */
-const LIVE = `
-  SELECT c.action FROM record c
-  JOIN agent a ON a.id = c.agent AND a.status = 'active'
-  JOIN key k ON k.kid = c.jkt AND k.owner_id = c.agent AND k.status = 'active'
-    AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
-  JOIN key s ON s.kid = c.assertion_kid AND s.owner_id = c.agent AND s.status = 'active'
-    AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())
-  JOIN principal p ON p.id = c.principal AND p.status = 'active'
-  JOIN delegation d ON d.id = c.delegation
-  JOIN resource r ON r.identifier = c.resource AND r.status = 'active'
-  JOIN action_type t ON t.type = c.action_type AND t.status = 'active'
-  WHERE c.jti = $1 AND c.kind = 'action_token' AND c.decision = 'issued' AND c.token_expires_at > clock_timestamp()
-    AND NOT EXISTS (SELECT 1 FROM generation g WHERE c.at <= g.restored_at)
-    AND NOT EXISTS (SELECT 1 FROM revoked_token x WHERE x.jti = c.jti)
-    AND NOT EXISTS (
-      SELECT 1 FROM unnest(d.lineage) AS l (id) LEFT JOIN delegation e ON e.id = l.id
-      WHERE e.status IS DISTINCT FROM 'active' OR e.expires_at <= clock_timestamp() OR e.not_before > clock_timestamp())`
+/** Everything an action token stands on, by one statement and the database's clock (see the migration of this function). */
+const LIVE = 'SELECT action FROM writ_live_token($1, clock_timestamp())'
+const INCOMING = `
+  SELECT l.action, c.delegation, c.token_lineage FROM writ_live_token($1, clock_timestamp()) l
+  JOIN record c ON c.jti = $1`
 
 export function tokenStatus(query: Query): TokenStatus {
   return {
@@ -27,6 +14,26 @@ export function tokenStatus(query: Query): TokenStatus {
       const [row] = await query<{ action: string }>(LIVE, [jti], 'live_token')
       // Our own canonical text, written when the token was recorded.
       return row === undefined ? undefined : { action: JSON.parse(row.action) as JsonObject }
+    },
+  }
+}
+
+/** Tokens that are exchanged for another: on record and live, whether consumed or not. */
+export function incomingTokens(query: Query): IncomingTokens {
+  return {
+    find: async (jti) => {
+      const [row] = await query<{ action: string; delegation: string; token_lineage: readonly string[] }>(
+        INCOMING,
+        [jti],
+        'incoming_token',
+      )
+      return row === undefined
+        ? undefined
+        : {
+            action: JSON.parse(row.action) as JsonObject,
+            delegationId: row.delegation,
+            tokenLineage: row.token_lineage,
+          }
     },
   }
 }

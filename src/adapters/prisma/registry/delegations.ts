@@ -5,7 +5,8 @@ import type { Limits } from '../../../core/delegation/limits.ts'
 import type { JsonObject, JsonValue } from '../../../core/json.ts'
 import { type DelegableColumn, readDelegable } from '../directory.ts'
 import type { Delegation } from '../generated/client.ts'
-import type { TransactionClient } from './transaction-client.ts'
+import { endTree } from '../revocations.ts'
+import { queryOn, type TransactionClient } from './transaction-client.ts'
 
 const WITH_PRINCIPAL = { principal: { select: { status: true } } } as const
 
@@ -31,8 +32,8 @@ export function delegationStore(client: TransactionClient): DelegationStore {
       await client.delegation.createMany({ data })
     },
     revoke: async (id, reason, now) => {
-      const data = { status: 'revoked', reason, revokedAt: now } as const
-      return (await client.delegation.updateMany({ where: { id, status: 'active' }, data })).count === 1
+      const ended = await endTree(queryOn(client), id, reason, now)
+      return ended.some((delegation) => delegation.id === id)
     },
   }
 }
