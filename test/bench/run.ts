@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs'
+import { benchAgainst } from './against.ts'
 import type { Comparison } from './interleave.ts'
 import { mintHttpPrivateKeyJwt } from './mint-http-pkjwt.ts'
 
@@ -23,9 +24,18 @@ const BENCHES: readonly Bench[] = [
   },
 ]
 
-/** Runs the benches that are named, or all; prints a table, writes bench-results.json, and fails where a goal is missed. */
+/**
+ * Runs the benches that are named, or all; prints a table, writes bench-results.json, and fails where a goal is missed.
+ * `--against <revision>` compares with an earlier build instead.
+ */
 async function main(names: readonly string[]): Promise<void> {
   process.env.TEST_DATABASE_URL ||= 'postgresql://postgres@127.0.0.1:5432/postgres'
+  const [first, revision] = names
+  if (first === '--against') {
+    if (revision === undefined) throw new Error('--against needs a git revision')
+    if (!(await benchAgainst(revision, (line) => console.error(line)))) process.exitCode = 1
+    return
+  }
   const chosen = BENCHES.filter(({ name }) => names.length === 0 || names.includes(name))
   if (chosen.length === 0) throw new Error(`no such bench; there are: ${BENCHES.map(({ name }) => name).join(', ')}`)
   const results = []
