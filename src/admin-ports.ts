@@ -1,6 +1,7 @@
 import type { ActionTypeDefinition } from './core/action/action-type.ts'
 import type { PublicJwk, Status } from './core/agent/client.ts'
-import type { Delegation } from './core/delegation/delegation.ts'
+import type { Delegable, Delegation } from './core/delegation/delegation.ts'
+import type { Limits } from './core/delegation/limits.ts'
 import type { JsonValue } from './core/json.ts'
 import type { Refusal } from './core/refusal.ts'
 import type { SigningKeyFacts, SigningKeyStatus } from './core/token/signing-key.ts'
@@ -221,6 +222,8 @@ export interface NewDelegation {
   readonly agentId: string
   readonly resource: string | null
   readonly authorizationDetails: readonly JsonValue[]
+  readonly limits?: Limits | undefined
+  readonly delegable?: Delegable | undefined
   readonly grantedBy: string
   readonly purpose: string | null
   readonly notBefore: Date | null

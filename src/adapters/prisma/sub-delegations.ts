@@ -1,7 +1,6 @@
-import type { Delegable } from '../../core/delegation/delegation.ts'
 import type { RefusalCode } from '../../core/refusal.ts'
 import type { SubDelegations } from '../../ports.ts'
-import type { DelegableColumn } from './directory.ts'
+import { toDelegableColumn } from './directory.ts'
 import type { Query } from './open-database.ts'
 
 /** Active delegations that may be given on from one. */
@@ -16,14 +15,14 @@ export function subDelegations(query: Query, maxChildren = MAX_CHILDREN): SubDel
         ...{ lineage: child.lineage, actors, actor: actor.agentId, actor_kid: actor.jkt, actor_jti: actor.jti },
         ...{ actor_issued_at: actor.iat, actor_expires_at: actor.exp, resource: child.resource },
         ...{ authorization_details: child.authorizationDetails, limits: child.limits },
-        ...{ delegable: toColumn(child.delegable), granted_by: child.grantedBy },
+        ...{ delegable: toDelegableColumn(child.delegable), granted_by: child.grantedBy },
         ...{ not_before: child.notBefore && seconds(child.notBefore), expires_at: seconds(child.expiresAt) },
         ...{ created_at: seconds(child.createdAt), record_id: recordId, request_id: requestId },
         // Who, to whom, within what, until.
         because: {
           ...{ operation: 'delegation.delegate_on', parent: child.lineage.at(-2), to: actor.agentId },
           ...{ authorization_details: child.authorizationDetails, expires_at: seconds(child.expiresAt) },
-          ...{ limits: child.limits, delegable: toColumn(child.delegable) },
+          ...{ limits: child.limits, delegable: toDelegableColumn(child.delegable) },
         },
       }
       const rows = marks.map(({ kind, key, until, issuedAt }) => ({ kind, key, until, issued: issuedAt }))
@@ -38,8 +37,3 @@ export function subDelegations(query: Query, maxChildren = MAX_CHILDREN): SubDel
 }
 
 const seconds = (date: Date) => date.getTime() / 1_000
-
-const toColumn = ({ maxDepth, agents }: Delegable): DelegableColumn => ({
-  max_depth: maxDepth,
-  ...(agents !== undefined && { agents }),
-})

@@ -4,7 +4,9 @@ import { grantDelegation } from '../../commands/admin/grant-delegation.ts'
 import { lookUpDelegation, lookUpDelegations } from '../../commands/admin/look-up.ts'
 import type { RegisteredDelegation } from '../../commands/admin/registered.ts'
 import { revokeDelegation } from '../../commands/admin/revoke-delegation.ts'
+import { DelegableDocument } from '../../core/delegation/delegable.ts'
 import { isDelegationCurrent } from '../../core/delegation/delegation.ts'
+import { Limits } from '../../core/delegation/limits.ts'
 import { Id, Moment, ReasonOnly, Timestamp } from './members.ts'
 import { change, type Exchange, list, type Route, type Shown, show } from './route.ts'
 
@@ -26,6 +28,8 @@ const DelegationGrant = z
         description: 'Bounds (RFC 9396 section 2). Each is judged by the action type that its "type" names.',
         examples: [[{ type: 'email_send', to: ['bob@example.com'], subject: { $any: true }, body: { $any: true } }]],
       }),
+    limits: Limits.optional(),
+    delegable: DelegableDocument.optional(),
     not_before: Timestamp.optional(),
     expires_at: Timestamp.describe('Absent: as late as the server allows. NumericDate.').optional(),
     purpose: z.string().min(1).max(500).describe("What it is for, in the administrator's words.").optional(),
@@ -60,6 +64,8 @@ export const delegationRoutes: readonly Route[] = [
         agent: body.agent,
         resource: body.resource,
         authorizationDetails: body.authorization_details,
+        limits: body.limits,
+        delegable: body.delegable,
         notBefore: body.not_before,
         expiresAt: body.expires_at,
         purpose: body.purpose,

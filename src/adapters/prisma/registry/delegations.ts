@@ -3,7 +3,7 @@ import type { Status } from '../../../core/agent/client.ts'
 import { NOT_DELEGABLE } from '../../../core/delegation/delegation.ts'
 import type { Limits } from '../../../core/delegation/limits.ts'
 import type { JsonObject, JsonValue } from '../../../core/json.ts'
-import { type DelegableColumn, readDelegable } from '../directory.ts'
+import { type DelegableColumn, readDelegable, toDelegableColumn } from '../directory.ts'
 import type { Delegation } from '../generated/client.ts'
 import { endTree } from '../revocations.ts'
 import { queryOn, type TransactionClient } from './transaction-client.ts'
@@ -26,9 +26,13 @@ export function delegationStore(client: TransactionClient): DelegationStore {
       const rows = await client.delegation.findMany({ where, orderBy: { id: 'desc' }, take, include: WITH_PRINCIPAL })
       return rows.map(toDelegation)
     },
-    add: async ({ authorizationDetails, ...delegation }) => {
+    add: async ({ authorizationDetails, limits, delegable, ...delegation }) => {
       const bounds = authorizationDetails as readonly JsonObject[]
-      const data = [{ ...delegation, authorizationDetails: [...bounds], lineage: [delegation.id] }]
+      const columns = {
+        ...(limits !== undefined && { limits }),
+        ...(delegable !== undefined && { delegable: toDelegableColumn(delegable) }),
+      }
+      const data = [{ ...delegation, authorizationDetails: [...bounds], lineage: [delegation.id], ...columns }]
       await client.delegation.createMany({ data })
     },
     revoke: async (id, reason, now) => {
