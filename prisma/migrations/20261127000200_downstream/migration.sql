@@ -8,6 +8,7 @@ CREATE TABLE "downstream_rule" (
     "max_per_token" INTEGER NOT NULL DEFAULT 1,
     "created_by" TEXT NOT NULL,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "removed_at" TIMESTAMPTZ(3),
 
     CONSTRAINT "downstream_rule_pkey" PRIMARY KEY ("id")
 );

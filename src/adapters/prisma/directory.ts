@@ -194,7 +194,7 @@ async function readDownstream(query: Query, id: string): Promise<DownstreamRules
     `SELECT r.version, (
        SELECT coalesce(json_agg(json_build_object('id', d.id, 'from', d.from_bound, 'toResource', d.to_resource,
          'authorizationDetails', d.authorization_details, 'maxPerToken', d.max_per_token) ORDER BY d.id), '[]')
-       FROM downstream_rule d WHERE d.resource_id = r.id) AS rules
+       FROM downstream_rule d WHERE d.resource_id = r.id AND d.removed_at IS NULL) AS rules
      FROM resource r WHERE r.id = $1`,
     [id],
     'read_downstream',

@@ -10,10 +10,12 @@ export type {
   Page,
   RegisteredActionType,
   RegisteredDelegation,
+  RegisteredDownstreamRule,
   RegisteredEnrolment,
   RegisteredKey,
   RegisteredResource,
   RegisteredSigningKey,
   SignSubjectToken,
   StoredAnswer,
+  TreeNode,
 } from '../../admin-ports.ts'

@@ -36,7 +36,8 @@ const DelegationGrant = z
   })
   .meta({ id: 'DelegationGrant' })
 
-const Delegation = z
+/** A delegation as the API shows it. */
+export const Delegation = z
   .object({
     ...{ id: z.string(), principal: z.string(), agent: z.string(), resource: z.string().optional() },
     authorization_details: z.array(z.json()),
@@ -80,7 +81,7 @@ export const delegationRoutes: readonly Route[] = [
     ...{ operation: 'listDelegations', shows: Delegation },
     filters: z.strictObject({ agent: Id.optional(), principal: Id.optional() }),
     run: (ports, { filter, page }) => lookUpDelegations(ports, filter, page),
-    view: (delegation) => view(delegation),
+    view: (delegation) => delegationView(delegation),
     position: ({ id }) => id,
   }),
   show({
@@ -106,10 +107,10 @@ export const delegationRoutes: readonly Route[] = [
 function shown(delegation: RegisteredDelegation, { ports, signSubjectToken }: Exchange): Shown {
   // One that begins later has its token already.
   const isUsable = isDelegationCurrent({ ...delegation, notBefore: new Date(0) }, ports.now())
-  return { view: { ...view(delegation), ...(isUsable && { subject_token: signSubjectToken(delegation) }) } }
+  return { view: { ...delegationView(delegation), ...(isUsable && { subject_token: signSubjectToken(delegation) }) } }
 }
 
-const view = (delegation: RegisteredDelegation) => ({
+export const delegationView = (delegation: RegisteredDelegation) => ({
   id: delegation.id,
   principal: delegation.principal.id,
   agent: delegation.agentId,
