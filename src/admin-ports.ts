@@ -1,7 +1,7 @@
+import type { DownstreamRuleReader, DownstreamRuleStore, TreeNode } from './chain-ports.ts'
 import type { ActionTypeDefinition } from './core/action/action-type.ts'
 import type { PublicJwk, Status } from './core/agent/client.ts'
 import type { Delegable, Delegation } from './core/delegation/delegation.ts'
-import type { DownstreamRule } from './core/delegation/downstream.ts'
 import type { Limits } from './core/delegation/limits.ts'
 import type { JsonValue } from './core/json.ts'
 import type { Refusal } from './core/refusal.ts'
@@ -194,39 +194,6 @@ export interface EnrolmentStore extends EnrolmentReader {
   readonly add: (enrolment: NewEnrolment) => Promise<void>
   /** Withdraws what is open, one or all, and tells which. */
   readonly withdraw: (agentId: string, id: string | undefined, now: Date) => Promise<readonly string[]>
-}
-
-/** What a resource server may have done elsewhere. Never changed, only removed. */
-export interface RegisteredDownstreamRule extends DownstreamRule {
-  readonly resourceId: string
-  readonly createdBy: string
-  readonly createdAt: Date
-  readonly removedAt: Date | null
-}
-
-export interface DownstreamRuleReader {
-  readonly find: (resourceId: string, id: string) => Promise<RegisteredDownstreamRule | undefined>
-  /** In order of id, oldest first, removed ones included. */
-  readonly page: (resourceId: string, page: Page) => Promise<readonly RegisteredDownstreamRule[]>
-}
-
-export interface DownstreamRuleStore extends DownstreamRuleReader {
-  readonly countActive: (resourceId: string) => Promise<number>
-  readonly add: (rule: Omit<RegisteredDownstreamRule, 'removedAt'>) => Promise<void>
-  /** False: it was removed before. */
-  readonly remove: (id: string, now: Date) => Promise<boolean>
-}
-
-/** A delegation in its tree. */
-export interface TreeNode {
-  readonly delegation: RegisteredDelegation
-  /** What it was given on from; undefined: a principal or an administrator granted it. */
-  readonly parent: string | undefined
-  /** Below the one whose tree it is. */
-  readonly depth: number
-  readonly agentStatus: Status
-  /** Whether it and all that it stands on lets anything happen now. */
-  readonly isInForce: boolean
 }
 
 export interface RegisteredDelegation extends Delegation {

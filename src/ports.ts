@@ -3,9 +3,8 @@ import type { Resource } from './core/action/resource.ts'
 import type { ActorClaim } from './core/agent/actor-chain.ts'
 import type { Client, PublicJwk } from './core/agent/client.ts'
 import type { Charge } from './core/delegation/charge.ts'
-import type { ChainedDelegation, Delegable } from './core/delegation/delegation.ts'
+import type { ChainedDelegation } from './core/delegation/delegation.ts'
 import type { DownstreamRules } from './core/delegation/downstream.ts'
-import type { Limits } from './core/delegation/limits.ts'
 import type { JsonObject, JsonValue } from './core/json.ts'
 import type { Refusal, RefusalCode } from './core/refusal.ts'
 
@@ -81,62 +80,6 @@ export interface SubjectToken {
 
 export interface SubjectTokens {
   readonly verify: (token: string, now: Date) => Promise<SubjectToken | Refusal>
-}
-
-/** What an agent token of the next actor says; whether it is live is asked of the database. */
-export interface ActorToken {
-  readonly agentId: string
-  readonly jti: string
-  /** Thumbprint of the key that it is bound to. */
-  readonly jkt: string
-  /** NumericDate. */
-  readonly iat: number
-  /** NumericDate. */
-  readonly exp: number
-}
-
-export interface ActorTokens {
-  readonly verify: (token: string, now: Date) => ActorToken | Refusal
-}
-
-/** A delegation that an agent gives on. */
-export interface NewChild {
-  readonly id: string
-  /** All delegations above it, root first, and itself. */
-  readonly lineage: readonly string[]
-  readonly principalId: string
-  readonly agentId: string
-  readonly resource?: string
-  readonly authorizationDetails: readonly JsonValue[]
-  readonly limits?: Limits
-  readonly delegable: Delegable
-  readonly notBefore?: Date
-  readonly expiresAt: Date
-  readonly grantedBy: string
-  readonly createdAt: Date
-}
-
-export interface SubDelegations {
-  /**
-   * Writes the delegation and its record, with the replay marks and the re-check of everything that it will stand on, in one
-   * transaction. A refusal has used up the marks and written nothing else.
-   *
-   * INVARIANT: no delegation is made under one whose revocation was committed before, and a revocation that comes after
-   * ends it too (test/pg/sub-delegation.test.ts).
-   */
-  readonly add: (entry: {
-    readonly attemptId: string
-    readonly marks: readonly ReplayMark[]
-    readonly child: NewChild
-    readonly actor: ActorToken
-    readonly client: string
-    readonly assertionKid: string
-    readonly jkt: string
-    /** The agents of all delegations above. */
-    readonly actors: readonly string[]
-    readonly recordId: string
-    readonly requestId: string
-  }) => Promise<'ok' | RefusalCode>
 }
 
 /** `cached` may be old, and is then caught by the commit; `fresh` was read for this very call. */
@@ -305,20 +248,6 @@ export interface TokenStatus {
    * action type are all active at this moment; undefined otherwise.
    */
   readonly live: (jti: string) => Promise<{ readonly action: JsonObject } | undefined>
-}
-
-/** What the account says of an action token that is exchanged for another. */
-export interface IncomingToken {
-  /** With the values that the token may hold digests of. */
-  readonly action: JsonObject
-  readonly delegationId: string
-  /** `jti` of the action tokens that it was exchanged from, first hop first. */
-  readonly tokenLineage: readonly string[]
-}
-
-export interface IncomingTokens {
-  /** A token that is on record and live at this moment, whether it was consumed or not. */
-  readonly find: (jti: string) => Promise<IncomingToken | undefined>
 }
 
 /** A token that its client may withdraw. */

@@ -1,3 +1,4 @@
+import type { IncomingTokens } from '../chain-ports.ts'
 import { parseAction } from '../core/action/parse-action.ts'
 import { behalfOf, chainLength, MAX_ACTORS } from '../core/agent/actor-chain.ts'
 import type { Client } from '../core/agent/client.ts'
@@ -5,7 +6,7 @@ import { downstreamCharge, type LimitOwner } from '../core/delegation/charge.ts'
 import { downstreamRule, type PlacedAction } from '../core/delegation/downstream.ts'
 import type { JsonObject } from '../core/json.ts'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.ts'
-import type { ActionTokens, Freshness, IncomingTokens } from '../ports.ts'
+import type { ActionTokens, Freshness } from '../ports.ts'
 import { type AboutExchange, type Authority, chargesAlong, type NoAuthority } from './authority.ts'
 import { type JudgePorts, readAction, standing, type Wish } from './judge-action.ts'
 

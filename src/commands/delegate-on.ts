@@ -1,3 +1,4 @@
+import type { ActorToken, ActorTokens, NewChild, SubDelegations } from '../chain-ports.ts'
 import { type Bound, parseBound } from '../core/delegation/bound.ts'
 import { DelegableDocument, delegableTo } from '../core/delegation/delegable.ts'
 import { type ChainedDelegation, chainOf, type Delegable } from '../core/delegation/delegation.ts'
@@ -5,16 +6,7 @@ import { checkLimits, Limits } from '../core/delegation/limits.ts'
 import { widening } from '../core/delegation/widening.ts'
 import { isJsonArray, isJsonObject, type JsonValue, ownMember, parseJson } from '../core/json.ts'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.ts'
-import type {
-  ActorToken,
-  ActorTokens,
-  ClientEvidence,
-  Directory,
-  NewChild,
-  RecordEntry,
-  SubDelegations,
-  SubjectTokens,
-} from '../ports.ts'
+import type { ClientEvidence, Directory, RecordEntry, SubjectTokens } from '../ports.ts'
 import { type AdmitPorts, admitClient, type Refused, refuseOnRecord } from './admit-client.ts'
 import { commitDetail } from './commit-detail.ts'
 import { delegationOf } from './consider-action.ts'

@@ -115,7 +115,10 @@ BEGIN
     -- Where a resource server made the exchange it must be active; an agent is one of the chain below.
     AND (c."client" = c."agent" OR rc."status" = 'active')
     AND NOT EXISTS (SELECT 1 FROM "generation" g WHERE c."at" <= g."restored_at" OR g."stopped_at" IS NOT NULL)
-    AND NOT EXISTS (SELECT 1 FROM "revoked_token" x WHERE x."jti" = c."jti" OR x."jti" = ANY (c."token_lineage"))
+    AND NOT EXISTS (SELECT 1 FROM "revoked_token" x WHERE x."jti" = c."jti")
+    -- What it was exchanged from must be live too, and so what that was exchanged from.
+    AND (cardinality(c."token_lineage") = 0
+      OR EXISTS (SELECT 1 FROM writ_live_token(c."token_lineage"[cardinality(c."token_lineage")], moment)))
     AND NOT EXISTS (
       SELECT 1 FROM unnest(d."lineage") AS l (id) LEFT JOIN "delegation" e ON e."id" = l.id
       LEFT JOIN "agent" a ON a."id" = e."agent_id"
@@ -285,11 +288,9 @@ BEGIN
       WHEN p."status" IS DISTINCT FROM 'active' THEN 'principal_inactive'
       WHEN line.is_over IS DISTINCT FROM false THEN 'delegation_inactive'
       WHEN chain.is_stopped IS DISTINCT FROM false THEN 'actor_inactive'
-      WHEN EXISTS (
-        SELECT 1 FROM unnest(e.token_lineage) AS l (jti) LEFT JOIN "record" c ON c."jti" = l.jti
-        WHERE c."jti" IS NULL OR c."token_expires_at" <= moment OR c."at" <= g."restored_at"
-          OR EXISTS (SELECT 1 FROM "revoked_token" x WHERE x."jti" = l.jti)
-      ) THEN 'subject_token_invalid'
+      WHEN cardinality(e.token_lineage) > 0
+        AND NOT EXISTS (SELECT 1 FROM writ_live_token(e.token_lineage[cardinality(e.token_lineage)], moment))
+        THEN 'subject_token_invalid'
       WHEN r."status" IS DISTINCT FROM 'active' THEN 'resource_unknown'
       WHEN t."status" IS DISTINCT FROM 'active' THEN 'action_type_inactive'
       WHEN r."version" IS DISTINCT FROM e.resource_version OR t."version" IS DISTINCT FROM e.action_type_version

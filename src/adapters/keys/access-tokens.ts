@@ -1,14 +1,8 @@
+import type { ActorTokens } from '../../chain-ports.ts'
 import type { ActorClaim } from '../../core/agent/actor-chain.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
-import type {
-  ActionTokens,
-  ActorTokens,
-  ClientTokens,
-  NewKeyProofs,
-  RevocableToken,
-  RevocableTokens,
-} from '../../ports.ts'
+import type { ActionTokens, ClientTokens, NewKeyProofs, RevocableToken, RevocableTokens } from '../../ports.ts'
 import { readAccessToken, verifyAccessToken } from '../../wire/access-token.ts'
 import type { ActionTokenClaims } from '../../wire/access-token-claims.ts'
 import { checkProof } from '../../wire/dpop.ts'

@@ -1,5 +1,5 @@
+import type { SubDelegations } from '../../chain-ports.ts'
 import type { RefusalCode } from '../../core/refusal.ts'
-import type { SubDelegations } from '../../ports.ts'
 import { toDelegableColumn } from './directory.ts'
 import type { Query } from './open-database.ts'
 

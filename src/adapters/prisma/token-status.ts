@@ -1,5 +1,6 @@
+import type { IncomingTokens } from '../../chain-ports.ts'
 import type { JsonObject } from '../../core/json.ts'
-import type { IncomingTokens, TokenStatus } from '../../ports.ts'
+import type { TokenStatus } from '../../ports.ts'
 import type { Query } from './open-database.ts'
 
 /** Everything an action token stands on, by one statement and the database's clock (see the migration of this function). */

@@ -1,4 +1,5 @@
-import type { Page, TreeNode } from '../../admin-ports.ts'
+import type { Page } from '../../admin-ports.ts'
+import type { TreeNode } from '../../chain-ports.ts'
 import { type Refusal, refuse } from '../../core/refusal.ts'
 import type { AdminPorts } from './change-call.ts'
 

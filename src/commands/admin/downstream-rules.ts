@@ -1,4 +1,5 @@
-import type { Page, RegisteredDownstreamRule, RegisteredResource, RegistryWriter } from '../../admin-ports.ts'
+import type { Page, RegisteredResource, RegistryWriter } from '../../admin-ports.ts'
+import type { RegisteredDownstreamRule } from '../../chain-ports.ts'
 import { parseBound } from '../../core/delegation/bound.ts'
 import { isJsonObject, type JsonValue, ownMember } from '../../core/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'

@@ -10,12 +10,11 @@ export type {
   Page,
   RegisteredActionType,
   RegisteredDelegation,
-  RegisteredDownstreamRule,
   RegisteredEnrolment,
   RegisteredKey,
   RegisteredResource,
   RegisteredSigningKey,
   SignSubjectToken,
   StoredAnswer,
-  TreeNode,
 } from '../../admin-ports.ts'
+export type { RegisteredDownstreamRule, TreeNode } from '../../chain-ports.ts'

@@ -1,4 +1,4 @@
-import type { DownstreamRuleStore, RegisteredDownstreamRule } from '../../../admin-ports.ts'
+import type { DownstreamRuleStore, RegisteredDownstreamRule } from '../../../chain-ports.ts'
 import type { JsonObject, JsonValue } from '../../../core/json.ts'
 import type { DownstreamRule } from '../generated/client.ts'
 import type { TransactionClient } from './transaction-client.ts'
