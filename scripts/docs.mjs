@@ -85,8 +85,8 @@ async function runPage(page) {
   try {
     for (const one of commands) {
       const said = await runCommand(session, one)
-      ran.add(one.command)
-      console.log(`$ ${one.command}${said.ok ? '' : '   ✗'}`)
+      ran.add(one.command).add(one.command.replace(/^([A-Z_]+=\S* )+/, ''))
+      console.log(`$ ${one.command}${said.ok ? '' : '   ✗'}   (${elapsed()})`)
       if (said.ok) continue
       wrong.push(`${page}: $ ${one.command}\n--- printed\n${said.expected}\n--- came out\n${said.came}\n`)
       break
@@ -124,7 +124,7 @@ async function runCommand(session, { command, printed }) {
     return { ok: false, expected: printed, came: `no end after ${SECONDS_TO_FINISH} s: ${child.output}` }
   }
   // A command after which nothing is printed is only to succeed; another may be meant to fail, and says so.
-  if (printed === '')
+  if (printed === '' || printed === '…')
     return { ok: child.code === 0, expected: '(status 0)', came: `(status ${child.code}) ${child.both}` }
   return compare(session, printed, child.both)
 }

@@ -1,3 +1,4 @@
+import type { AdminRecord, RecordReader, StopReader, StopStore } from './account-ports.ts'
 import type { DownstreamRuleReader, DownstreamRuleStore, TreeNode } from './chain-ports.ts'
 import type { ActionTypeDefinition } from './core/action/action-type.ts'
 import type { PublicJwk, Status } from './core/agent/client.ts'
@@ -8,6 +9,8 @@ import type { Refusal } from './core/refusal.ts'
 import type { SigningKeyFacts, SigningKeyStatus } from './core/token/signing-key.ts'
 
 /** What the commands of the admin API need from outside. What an issuance needs stands in ports.ts. */
+
+export type { AdminRecord, AuditRecord, RecordFilter, RecordReader, Stop, StopStore } from './account-ports.ts'
 
 /** A public key, parsed; `kid` is its RFC 7638 thumbprint. */
 export interface NewKey {
@@ -236,73 +239,8 @@ export interface NewDelegation {
 
 export interface DelegationStore extends DelegationReader {
   readonly add: (delegation: NewDelegation) => Promise<void>
-  /** False: it was revoked before, or there is none. */
-  readonly revoke: (id: string, reason: string | null, now: Date) => Promise<boolean>
-}
-
-/** One entry of the account as an auditor reads it. */
-export interface AuditRecord {
-  readonly id: string
-  readonly at: Date
-  readonly kind: string
-  readonly decision: string
-  readonly refusal: string | null
-  readonly detail: string | null
-  readonly client: string | null
-  readonly agent: string | null
-  readonly principal: string | null
-  readonly delegation: string | null
-  readonly resource: string | null
-  readonly actionType: string | null
-  readonly actionTypeVersion: number | null
-  /** JSON text, RFC 8785 form. */
-  readonly action: string | null
-  readonly actionDigest: string | null
-  readonly jti: string | null
-  readonly jkt: string | null
-  readonly txn: string | null
-  readonly turn: string | null
-  readonly because: JsonValue
-  readonly tokenIssuedAt: Date | null
-  readonly tokenExpiresAt: Date | null
-  readonly requestId: string | null
-}
-
-export interface RecordFilter {
-  readonly agent?: string | undefined
-  readonly principal?: string | undefined
-  readonly delegation?: string | undefined
-  readonly resource?: string | undefined
-  readonly type?: string | undefined
-  readonly decision?: string | undefined
-  /** Exclusive. */
-  readonly after?: Date | undefined
-  /** Exclusive. */
-  readonly before?: Date | undefined
-}
-
-export interface RecordReader {
-  /** Newest first. */
-  readonly page: (filter: RecordFilter, page: Page) => Promise<readonly AuditRecord[]>
-  /** The record of the issuance of a token. */
-  readonly issuanceOf: (jti: string) => Promise<AuditRecord | undefined>
-}
-
-/** What an administrator did, for the account. Holds no secret. */
-export interface AdminRecord {
-  readonly id: string
-  readonly client: string
-  /** Noun and verb: `agent.suspend`. */
-  readonly operation: string
-  readonly target: string
-  readonly reason?: string | undefined
-  readonly agent?: string | undefined
-  readonly principal?: string | undefined
-  readonly delegation?: string | undefined
-  readonly resource?: string | undefined
-  readonly actionType?: string | undefined
-  readonly actionTypeVersion?: number | undefined
-  readonly requestId: string
+  /** Ends it and every one that was given on from it. @returns how many; 0: it had ended, or there is none. */
+  readonly revoke: (id: string, reason: string | null, now: Date) => Promise<number>
 }
 
 /** A key of the server as an administrator sees it. */
@@ -333,6 +271,7 @@ export interface RegistryReader {
   readonly delegations: DelegationReader
   readonly records: RecordReader
   readonly signingKeys: SigningKeyReader
+  readonly stop: StopReader
 }
 
 /** Reading and writing inside one transaction. */
@@ -350,6 +289,7 @@ export interface RegistryWriter {
   readonly delegations: DelegationStore
   readonly records: RecordReader & { readonly add: (record: AdminRecord) => Promise<void> }
   readonly signingKeys: SigningKeyStore
+  readonly stop: StopStore
   /** Withdraws a token until it would expire; withdrawing it twice is the same. */
   readonly revokeToken: (jti: string, expiresAt: Date, revokedBy: string) => Promise<void>
   /** Keeps the answer to a POST that holds the key since `claimedAt`. False: another one took it over meanwhile. */

@@ -210,6 +210,8 @@ export interface Issuance {
 export interface Signer {
   /** Signs claims, given as the exact JSON text that was recorded, as an `at+jwt`. */
   readonly signAccessToken: (claimsJson: string) => Promise<string>
+  /** Signs an answer of introspection (RFC 9701 §5). */
+  readonly signIntrospection: (claimsJson: string) => Promise<string>
 }
 
 /** Whether a client may be served now, or asks too often. */
@@ -248,6 +250,48 @@ export interface TokenStatus {
    * action type are all active at this moment; undefined otherwise.
    */
   readonly live: (jti: string) => Promise<{ readonly action: JsonObject } | undefined>
+}
+
+/** What came of a token, as its resource server said it. */
+export interface Receipt {
+  readonly outcome: ReceiptOutcome
+  /** The resource server's words. */
+  readonly detail: string | undefined
+  readonly at: Date
+}
+export type ReceiptOutcome = 'succeeded' | 'failed' | 'refused'
+
+/** What became of an attempt to use a token up. */
+export type Consumption =
+  | { readonly outcome: 'consumed'; readonly action: JsonObject }
+  /** By the same resource server, for the same use. */
+  | { readonly outcome: 'consumed_before'; readonly at: Date; readonly receipt: Receipt | undefined }
+  | { readonly outcome: 'inactive' }
+
+export interface TokenUses {
+  /**
+   * Uses a live token up. Of any number of attempts, on any number of processes, one is `consumed`.
+   *
+   * @param useId the resource server's own name for the use; a repeat with it is told of the first one.
+   */
+  readonly consume: (jti: string, consumerId: string, useId: string | undefined) => Promise<Consumption>
+  /** Writes down what came of a token, once, and gives back what it counted when nothing was done. */
+  readonly receipt: (
+    receipt: {
+      readonly jti: string
+      readonly consumerId: string
+      /** The identifier of the resource server: the `aud` of its tokens. */
+      readonly audience: string
+      readonly outcome: ReceiptOutcome
+      readonly detail: string | undefined
+    },
+    entry: Pick<RevocationEntry, 'id' | 'requestId'>,
+  ) => Promise<'created' | 'same' | 'different' | 'unknown'>
+}
+
+/** Whether an administrator has stopped everything: then nothing is issued to an agent. */
+export interface Stops {
+  readonly isEverythingStopped: () => Promise<boolean>
 }
 
 /** A token that its client may withdraw. */

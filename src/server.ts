@@ -31,6 +31,7 @@ import { revocations } from './adapters/prisma/revocations.ts'
 import { strangerTally } from './adapters/prisma/stranger-tally.ts'
 import { subDelegations } from './adapters/prisma/sub-delegations.ts'
 import { incomingTokens, isTokenRevoked, tokenStatus } from './adapters/prisma/token-status.ts'
+import { stops, tokenUses } from './adapters/prisma/token-uses.ts'
 import { authorizeAdministrator } from './commands/authorize-administrator.ts'
 import type { Config } from './config.ts'
 import { actionTypesRouter } from './http/action-types.ts'
@@ -44,6 +45,7 @@ import { jwks } from './http/oauth/jwks.ts'
 import { serverMetadata } from './http/oauth/metadata.ts'
 import { ownDelegationsEndpoint } from './http/oauth/own-delegations.ts'
 import { openProvider } from './http/oauth/provider.ts'
+import { receiptsEndpoint } from './http/oauth/receipts.ts'
 import { revocationEndpoint } from './http/oauth/revocation.ts'
 import { failureThrottle } from './http/oauth/throttle.ts'
 import { tokenEndpoint } from './http/oauth/token.ts'
@@ -162,6 +164,8 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       actionTokens: actionTokens(issuer, keys),
       tokenStatus: tokenStatus(query),
       incomingTokens: incomingTokens(query),
+      tokenUses: tokenUses(query),
+      stops: stops(query),
       revocableTokens: revocableTokens(issuer, keys),
       revocations: revocations(database),
       registry: openRegistry({ database, encryption, onGenerationRaised: () => generation.check().catch(onFault) }),
@@ -186,6 +190,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       }),
       introspection: introspectionEndpoint({ ports, throttle, nextNonce }),
       revocation: revocationEndpoint({ ports, throttle, nextNonce }),
+      receipts: receiptsEndpoint({ ports, throttle, nextNonce }),
       enrolment: enrolmentEndpoint({ ports, throttle, nextNonce }),
       ownDelegations: ownDelegationsEndpoint({
         ports,

@@ -48,6 +48,9 @@ export type ProofRefusalCode =
 /** A JWT access token (RFC 9068), whatever its use. */
 export type TokenRefusalCode = 'token_missing' | 'token_invalid' | 'token_expired' | 'token_replayed'
 
+/** What came of a token, as its resource server says it. */
+export type ReceiptRefusalCode = 'token_unknown' | 'receipt_conflict'
+
 /** For whom, and how far: the subject token and the delegation behind it. */
 export type DelegationRefusalCode =
   | 'subject_token_invalid'
@@ -110,6 +113,7 @@ export type RefusalCode =
   | ClientRefusalCode
   | ProofRefusalCode
   | TokenRefusalCode
+  | ReceiptRefusalCode
   | DelegationRefusalCode
   | EnrolmentRefusalCode
   | TargetRefusalCode

@@ -11,6 +11,7 @@ export interface AppParts {
   readonly token: Middleware
   readonly introspection: Middleware
   readonly revocation: Middleware
+  readonly receipts: Middleware
   readonly enrolment: Middleware
   readonly ownDelegations: Middleware
   readonly metadata: Middleware
@@ -38,6 +39,7 @@ export function createApp(parts: AppParts): Koa {
   router.post('/token', parts.token)
   router.post('/introspect', parts.introspection)
   router.post('/revoke', parts.revocation)
+  router.post('/receipts', parts.receipts)
   router.post('/enrol', parts.enrolment)
   router.get('/delegations', parts.ownDelegations)
   router.get('/.well-known/oauth-authorization-server', openToAllOrigins, parts.metadata)

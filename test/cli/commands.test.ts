@@ -362,6 +362,18 @@ describe('the account', () => {
     expect(await done(['records', 'list', '--after', '2099-01-01'])).toBe('There are no such entries.\n')
   })
 
+  test('everything is stopped, shown as stopped, and let go on', async () => {
+    expect(await done(['stop', '--show'])).toContain('Nothing is stopped as a whole.')
+    const asked = await run(['stop'])
+    expect([asked.code, asked.err]).toEqual([2, expect.stringContaining('--yes')])
+    const stopped = await done(['stop', '--yes', '--reason', 'odd calls'])
+    expect(stopped).toMatch(/Everything is stopped since .*, by admin\./)
+    expect(stopped).toContain('writ stop --undo')
+    expect(await json(['stop', '--show'])).toMatchObject({ stopped: true, reason: 'odd calls' })
+    expect(await done(['stop', '--undo'])).toContain('agents are served again')
+    expect(await json(['stop', '--show'])).toEqual({ stopped: false })
+  })
+
   test('what an agent wrote cannot move the cursor', async () => {
     const bounds = [{ type: 'email_send', to: { $any: true }, subject: { $any: true }, body: { $any: true } }]
     const world = await createWorld(server, { bounds })

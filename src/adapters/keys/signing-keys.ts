@@ -109,6 +109,10 @@ export async function openSigningKeys(query: Query, encryption: KeyEncryption, c
       const { kid, privateKey } = active()
       return signJws({ typ: 'at+jwt', kid }, claimsJson, privateKey, ALGORITHM)
     },
+    signIntrospection: async (claimsJson) => {
+      const { kid, privateKey } = active()
+      return signJws({ typ: 'token-introspection+jwt', kid }, claimsJson, privateKey, ALGORITHM)
+    },
   }
 }
 

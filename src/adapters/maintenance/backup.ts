@@ -34,6 +34,10 @@ const TABLES = [
   'revoked_token',
   'refusal_tally',
   'record',
+  'turn',
+  'token_use',
+  'limit_counter',
+  'limit_use',
 ] as const
 
 /** A backup or a restore that cannot be done; the message says why and what to do. */
@@ -64,7 +68,8 @@ export async function backUp(database: Database, path: string): Promise<Readonly
     await database.session(async (session) => {
       // One snapshot for all tables.
       await session.execScript('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
-      await write({ format: FORMAT, migrations: await migrationsOf(session), at: new Date().toISOString() })
+      const [migrations, stop] = [await migrationsOf(session), await stopOf(session)]
+      await write({ format: FORMAT, migrations, at: new Date().toISOString(), stop })
       for (const table of TABLES) counts[table] = await writeTable(session, table, write)
       await session.execScript('COMMIT')
     })
@@ -118,6 +123,7 @@ export async function restore(database: Database, path: string): Promise<Readonl
       }
       await session.execScript('DELETE FROM "action_type"')
       let pending: { table: string; rows: object[] } = { table: '', rows: [] }
+      let stop: StopRow | undefined
       const flush = async () => {
         const { table, rows } = pending
         if (rows.length === 0) return
@@ -127,8 +133,11 @@ export async function restore(database: Database, path: string): Promise<Readonl
         pending = { table, rows: [] }
       }
       for await (const line of linesOf(path)) {
-        const { format, migrations, table, row } = JSON.parse(line)
-        if (format !== undefined) await checkMigrations(session, migrations)
+        const { format, migrations, table, row, ...rest } = JSON.parse(line)
+        if (format !== undefined) {
+          await checkMigrations(session, migrations)
+          stop = rest.stop
+        }
         if (table === undefined) continue
         if (!TABLES.includes(table)) throw new BackupRefused(`${path}: unknown table in the backup`)
         if (table !== pending.table || pending.rows.length >= ROWS_A_STEP) {
@@ -141,8 +150,14 @@ export async function restore(database: Database, path: string): Promise<Readonl
       await session.query(
         'UPDATE "enrolment" SET "withdrawn_at" = now() WHERE "used_at" IS NULL AND "withdrawn_at" IS NULL',
       )
+      // Numbers that the rows took are not given again.
       await session.query(
-        'UPDATE "generation" SET "value" = "value" + 1, "restored_at" = clock_timestamp() WHERE "id" = 1',
+        `SELECT setval(pg_get_serial_sequence('limit_counter', 'id'), greatest(max("id"), 1), max("id") IS NOT NULL) AS next FROM "limit_counter"`,
+      )
+      await session.query(
+        `UPDATE "generation" SET "value" = "value" + 1, "restored_at" = clock_timestamp(), "stopped_at" = $1, "stopped_by" = $2,
+           "stop_reason" = $3 WHERE "id" = 1`,
+        [stop?.stopped_at ?? null, stop?.stopped_by ?? null, stop?.stop_reason ?? null],
       )
       await session.execScript('COMMIT')
     } catch (error) {
@@ -188,6 +203,20 @@ async function* linesOf(path: string): AsyncGenerator<string> {
     }
   }
   if (rest.length > 0) yield rest.toString('utf8')
+}
+
+/** The stop of everything: what was stopped when the backup was made is stopped when it is put back. */
+interface StopRow {
+  readonly stopped_at: string
+  readonly stopped_by: string | null
+  readonly stop_reason: string | null
+}
+
+async function stopOf(session: DatabaseSession): Promise<StopRow | undefined> {
+  const [row] = await session.query<StopRow>(
+    'SELECT stopped_at::text, stopped_by, stop_reason FROM generation WHERE stopped_at IS NOT NULL',
+  )
+  return row
 }
 
 async function migrationsOf(session: DatabaseSession): Promise<readonly string[]> {

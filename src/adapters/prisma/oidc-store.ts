@@ -33,9 +33,11 @@ export function oidcStore(query: Query, issuance: Issuance, ids: Ids, clock: Clo
     },
     recordClientToken: async ({ jti, client, jkt, scope, iat, exp, requestId }) => {
       const isAgent = client.kind === 'agent'
-      await query(
+      const recorded = await query(
         `INSERT INTO record (id, kind, decision, client, agent, jti, jkt, because, token_issued_at, token_expires_at, request_id)
-         VALUES ($1, $2, 'issued', $3, $4, $5, $6, $7::jsonb, to_timestamp($8), to_timestamp($9), $10)`,
+         SELECT $1, $2, 'issued', $3, $4, $5, $6, $7::jsonb, to_timestamp($8), to_timestamp($9), $10
+         WHERE $2 = 'admin_token' OR NOT EXISTS (SELECT 1 FROM generation WHERE stopped_at IS NOT NULL)
+         RETURNING 1 AS one`,
         [
           ids.recordId(),
           isAgent ? 'agent_token' : 'admin_token',
@@ -49,6 +51,8 @@ export function oidcStore(query: Query, issuance: Issuance, ids: Ids, clock: Clo
           requestId,
         ],
       )
+      // Everything was stopped since the door asked: what is not recorded is not signed.
+      if (recorded.length === 0) throw new Error('everything was stopped while the token was made')
     },
   }
 }

@@ -4,11 +4,23 @@ const INTERVAL_MILLISECONDS = 60_000
 /** Rows of one statement, so that it never holds the table for long. */
 const BATCH = 10_000
 
-/** Removes marks that can no longer be presented, revocations of tokens that have expired, and old idempotency keys. */
+/**
+ * Removes marks that can no longer be presented, revocations of tokens that have expired, old idempotency keys, turns of
+ * delegations that have ended, and what was counted where nothing can count or be given back any more.
+ */
 const PRUNES = [
   `DELETE FROM replay_mark WHERE key IN (SELECT key FROM replay_mark WHERE expires_at < now() - interval '1 minute' LIMIT ${BATCH})`,
   `DELETE FROM revoked_token WHERE expires_at < now() - interval '1 hour'`,
   `DELETE FROM idempotency_key WHERE created_at < now() - interval '24 hours'`,
+  `DELETE FROM turn WHERE key IN (SELECT key FROM turn WHERE forget_at < now() - interval '1 minute' LIMIT ${BATCH})`,
+  `DELETE FROM token_use WHERE jti IN (SELECT jti FROM token_use WHERE forget_at < now() LIMIT ${BATCH})`,
+  // What leaves a counter by itself is taken off it first; then nothing of it is needed any more.
+  `SELECT writ_settle_limits(1000) AS counters`,
+  `DELETE FROM limit_use WHERE (jti, counter_id) IN (
+     SELECT jti, counter_id FROM limit_use WHERE forget_at < now() AND leaves_at IS NULL LIMIT ${BATCH})`,
+  `DELETE FROM limit_counter WHERE id IN (
+     SELECT id FROM limit_counter c WHERE forget_at < now() - interval '1 hour'
+       AND NOT EXISTS (SELECT 1 FROM limit_use u WHERE u.counter_id = c.id) LIMIT ${BATCH})`,
 ]
 
 /** Removes once what is past its time. */

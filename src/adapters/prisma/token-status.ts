@@ -3,8 +3,10 @@ import type { JsonObject } from '../../core/json.ts'
 import type { TokenStatus } from '../../ports.ts'
 import type { Query } from './open-database.ts'
 
-/** Everything an action token stands on, by one statement and the database's clock (see the migration of this function). */
-const LIVE = 'SELECT action FROM writ_live_token($1, clock_timestamp())'
+/** Live (writ_live_token says what that is) and not used up. */
+const LIVE = `
+  SELECT l.action FROM writ_live_token($1, clock_timestamp()) l
+  WHERE NOT EXISTS (SELECT 1 FROM token_use u WHERE u.jti = $1)`
 const INCOMING = `
   SELECT l.action, c.delegation, c.token_lineage FROM writ_live_token($1, clock_timestamp()) l
   JOIN record c ON c.jti = $1`

@@ -11,6 +11,7 @@ import { addMaintenance } from './maintenance.ts'
 import { addPrincipals } from './principals.ts'
 import { addRecords } from './records.ts'
 import { addResources } from './resources.ts'
+import { addStop } from './stop.ts'
 import { addTry } from './try.ts'
 
 /** Adds every command, grouped as the help shows them. */
@@ -20,7 +21,7 @@ export function addCommands(program: Command, io: Io): void {
   program.commandsGroup('What may be done:')
   for (const add of [addDelegations, addTry]) add(program, io)
   program.commandsGroup('What was done, and stopping it:')
-  for (const add of [addRecords, addTokens]) add(program, io)
+  for (const add of [addRecords, addTokens, addStop]) add(program, io)
   program.commandsGroup('The server:')
   for (const add of [addAdmin, addClients, addSigningKeys, addApi, addMaintenance]) add(program, io)
 }

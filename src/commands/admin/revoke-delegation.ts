@@ -3,7 +3,7 @@ import { type Refusal, refuse } from '../../core/refusal.ts'
 import { type AdminPorts, type ChangeCall, recordDeed } from './change-call.ts'
 import { subjectOf } from './grant-delegation.ts'
 
-/** Ends a delegation; no issuance that starts after the answer rests on it. Revoking it twice is the same. */
+/** Ends a delegation and its tree; no issuance that starts after the answer rests on it. Revoking it twice is the same. */
 export async function revokeDelegation(
   ports: AdminPorts,
   call: ChangeCall<RegisteredDelegation>,
@@ -24,9 +24,9 @@ export async function endDelegation(
   id: string,
   reason: string | undefined,
 ): Promise<RegisteredDelegation | undefined> {
-  const hasEnded = await writer.delegations.revoke(id, reason ?? null, ports.now())
+  const ended = await writer.delegations.revoke(id, reason ?? null, ports.now())
   const stored = await writer.delegations.find(id)
-  if (stored !== undefined && hasEnded) {
+  if (stored !== undefined && ended > 0) {
     await recordDeed(ports, call, writer, { operation: 'delegation.revoke', target: id, reason, ...subjectOf(stored) })
   }
   return stored

@@ -4,6 +4,7 @@ import { lookUpRecords, lookUpSigningKeys } from '../../commands/admin/look-up.t
 import type { AuditRecord, RegisteredSigningKey } from '../../commands/admin/registered.ts'
 import { type RevokedToken, revokeToken } from '../../commands/admin/revoke-token.ts'
 import { rotateSigningKeys } from '../../commands/admin/rotate-signing-keys.ts'
+import { endStop, lookUpStop, type StopState, stopEverything } from '../../commands/admin/stop-everything.ts'
 import { ActionTypeName, Id, Moment, Reason, ReasonOnly, ShownJwk, TimestampText, withoutNulls } from './members.ts'
 import { change, list, type Route, show } from './route.ts'
 
@@ -66,6 +67,13 @@ const SigningKeys = z
   })
   .meta({ id: 'SigningKeys' })
 
+const StopShown = z
+  .object({
+    stopped: z.boolean(),
+    ...{ since: Moment.optional(), by: z.string().optional(), reason: z.string().optional() },
+  })
+  .meta({ id: 'Stop' })
+
 /** What has been issued and done, how to withdraw a token, and the keys that sign. */
 export const accountRoutes: readonly Route[] = [
   list({
@@ -96,7 +104,28 @@ export const accountRoutes: readonly Route[] = [
       rotateSigningKeys(ports, call, { isCompromised: compromised, reason }),
     show: signingKeysShown,
   }),
+  show({
+    ...{ path: '/stop', summary: 'Says whether everything is stopped.', operation: 'showStop', shows: StopShown },
+    run: (ports) => lookUpStop(ports),
+    show: stopShown,
+  }),
+  change({
+    ...{ method: 'POST', path: '/stop', status: 200, body: ReasonOnly, operation: 'stopEverything', shows: StopShown },
+    summary: 'Stops everything: nothing is issued to agents, no action token is active.',
+    run: (ports, call: ChangeCall<StopState>, { body: { reason } }) => stopEverything(ports, call, reason),
+    show: stopShown,
+  }),
+  change({
+    ...{ method: 'DELETE', path: '/stop', status: 200, body: ReasonOnly, operation: 'endStop', shows: StopShown },
+    summary: 'Ends the stop.',
+    run: (ports, call: ChangeCall<StopState>, { body: { reason } }) => endStop(ports, call, reason),
+    show: stopShown,
+  }),
 ]
+
+function stopShown({ stop }: StopState) {
+  return { view: { stopped: stop !== undefined, ...(stop && withoutNulls({ ...stop })) } }
+}
 
 function recordView({ action, ...record }: AuditRecord) {
   return withoutNulls({

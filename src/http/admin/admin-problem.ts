@@ -44,6 +44,8 @@ const PROBLEMS: Record<RefusalCode, AdminProblem> = {
   token_invalid: BAD_TOKEN,
   token_expired: BAD_TOKEN,
   token_replayed: BAD_TOKEN,
+  token_unknown: { status: 404 },
+  receipt_conflict: CONFLICT,
   subject_token_invalid: INVALID,
   delegation_inactive: INVALID,
   principal_inactive: INVALID,

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { Context } from 'koa'
 import { type AuthenticatePorts, authenticateClient } from '../../commands/authenticate-client.ts'
 import type { Client } from '../../core/agent/client.ts'
@@ -20,6 +21,8 @@ export interface AuthenticatedFormParts extends AuthenticatedEndpointParts<unkno
   readonly path: string
   /** What the parameters alone decide, before anybody is authenticated. */
   readonly refuseParameters: (form: ReadonlyMap<string, string>, context: Context) => Refusal | undefined
+  /** How the parameters come; default: as a form. */
+  readonly read?: (request: IncomingMessage) => Promise<ReadonlyMap<string, string> | Refusal>
 }
 
 /**
@@ -29,10 +32,10 @@ export interface AuthenticatedFormParts extends AuthenticatedEndpointParts<unkno
  */
 export async function authenticatedForm(
   context: Context,
-  { ports, throttle, nextNonce, path, refuseParameters }: AuthenticatedFormParts,
+  { ports, throttle, nextNonce, path, refuseParameters, read = readForm }: AuthenticatedFormParts,
 ): Promise<{ readonly form: ReadonlyMap<string, string>; readonly client: Client } | undefined> {
   if (nextNonce !== undefined) context.set('DPoP-Nonce', nextNonce())
-  const form = await readForm(context.req)
+  const form = await read(context.req)
   const refused = isRefusal(form)
     ? form
     : (refuseOtherAuthentication(context.req, form) ?? refuseParameters(form, context))

@@ -1,5 +1,6 @@
 import type { Context } from 'koa'
 import { type AuthenticatePorts, authenticateClient } from '../../commands/authenticate-client.ts'
+import { refuseWhileStopped, type StopPorts } from '../../commands/refuse-while-stopped.ts'
 import type { Client } from '../../core/agent/client.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import { clientEvidence } from './client-evidence.ts'
@@ -10,7 +11,7 @@ import type { FailureThrottle } from './throttle.ts'
 export type PassToProvider = (context: Context, form: ReadonlyMap<string, string>) => Promise<void>
 
 export interface ClientCredentialsParts {
-  readonly ports: AuthenticatePorts & { readonly issuer: string }
+  readonly ports: AuthenticatePorts & StopPorts & { readonly issuer: string }
   readonly passToProvider: PassToProvider
   readonly throttle: FailureThrottle
 }
@@ -35,7 +36,9 @@ export async function grantClientCredentials(
     )
   }
   const scope = grantedScope(outcome.client, form.get('scope'))
-  const refusal = isRefusal(scope) ? scope : refuseParameters(form, ports.issuer)
+  const refusal = isRefusal(scope)
+    ? scope
+    : (refuseParameters(form, ports.issuer) ?? (await refuseWhileStopped(ports, outcome.client)))
   if (refusal !== undefined) return answerOAuthError(context, refusal)
   const parameters = new Map(form)
   parameters.delete('scope')

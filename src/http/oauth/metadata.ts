@@ -18,7 +18,11 @@ export function serverMetadata(issuer: string, actionTypes: () => readonly strin
       issuer,
       token_endpoint: `${issuer}/token`,
       introspection_endpoint: `${issuer}/introspect`,
+      // (RFC 9701 §7)
+      introspection_signing_alg_values_supported: ['ES256'],
       revocation_endpoint: `${issuer}/revoke`,
+      // An extension of ours: where a resource server says what came of a token.
+      receipts_endpoint: `${issuer}/receipts`,
       jwks_uri: `${issuer}/jwks`,
       grant_types_supported: [CLIENT_CREDENTIALS, TOKEN_EXCHANGE],
       // No front-channel flow: an empty list, and no authorization endpoint (RFC 8414 §2).

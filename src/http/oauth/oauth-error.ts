@@ -49,6 +49,8 @@ const OAUTH_ERRORS: Record<RefusalCode, OAuthError> = {
   token_invalid: INVALID_TOKEN,
   token_expired: INVALID_TOKEN,
   token_replayed: INVALID_TOKEN,
+  token_unknown: { status: 404, error: 'invalid_request' },
+  receipt_conflict: { status: 409, error: 'invalid_request' },
   subject_token_invalid: INVALID_GRANT,
   delegation_inactive: INVALID_GRANT,
   principal_inactive: INVALID_GRANT,

@@ -51,6 +51,7 @@ const OPERATIONS = `
   /admin/clients/{id}/keys/{kid} DELETE GET
   /admin/records GET
   /admin/tokens/{jti}/revoke POST
+  /admin/stop DELETE GET POST
   /admin/signing-keys GET
   /admin/signing-keys/rotate POST
   /admin/openapi.json GET
@@ -87,6 +88,8 @@ const BODIES = [
   ['POST', '/admin/clients', 'id* keys name scope*'],
   ['PATCH', '/admin/clients/{id}', 'name scope'],
   ['POST', '/admin/tokens/{jti}/revoke', 'reason'],
+  ['POST', '/admin/stop', 'reason'],
+  ['DELETE', '/admin/stop', 'reason'],
   ['POST', '/admin/signing-keys/rotate', 'compromised reason'],
   ['GET', '/admin/agents', undefined],
 ] as const
@@ -322,6 +325,7 @@ describe('what is answered', () => {
     await done('GET', '/records?decision=issued')
     await done('POST', '/signing-keys/rotate', { compromised: true })
     await done('GET', '/signing-keys')
+    for (const method of ['POST', 'GET', 'DELETE']) await done(method, '/stop', method === 'GET' ? undefined : {})
     await done('GET', '/openapi.json')
     expect([...server.described.succeeded].sort()).toEqual(
       all()

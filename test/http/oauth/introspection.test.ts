@@ -106,21 +106,14 @@ describe('refusals', () => {
   test.each<[string, Record<string, string | undefined>]>([
     ['no token', { token: undefined }],
     ['an empty token', { token: '' }],
-    ['consume, which is not built yet', { consume: 'true', consume_id: 'call-1' }],
     ['consume=false', { consume: 'false' }],
+    ['consume_id of 129 characters', { consume: 'true', consume_id: 'x'.repeat(129) }],
+    ['consume_id with a control character', { consume: 'true', consume_id: 'a\u0007' }],
+    ['consume_id that is not ASCII', { consume: 'true', consume_id: 'ä' }],
     ['consume_id alone', { consume_id: 'call-1' }],
     ['a client secret', { client_secret: 'x' }],
   ])('%s: 400 invalid_request', async (_name, form) => {
     expectRefused(await ask(form), 400, 'invalid_request')
-  })
-
-  test('an answer as a JWT, which is not built yet: 400 invalid_request', async () => {
-    for (const type of [
-      'application/token-introspection+jwt',
-      'application/json, application/Token-Introspection+JWT',
-    ]) {
-      expectRefused(await ask({}, [['Accept', type]]), 400, 'invalid_request')
-    }
   })
 
   test('an Authorization header: 400 invalid_request', async () => {

@@ -63,8 +63,7 @@ export function delegationStore(client: TransactionClient): DelegationStore {
       await client.delegation.createMany({ data })
     },
     revoke: async (id, reason, now) => {
-      const ended = await endTree(queryOn(client), id, reason, now)
-      return ended.some((delegation) => delegation.id === id)
+      return (await endTree(queryOn(client), id, reason, now)).length
     },
   }
 }

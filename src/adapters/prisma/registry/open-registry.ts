@@ -14,6 +14,7 @@ import { principalStore } from './principals.ts'
 import { recordStore } from './records.ts'
 import { resourceStore } from './resources.ts'
 import { signingKeyStore } from './signing-keys.ts'
+import { stopStore } from './stop.ts'
 import type { TransactionClient } from './transaction-client.ts'
 
 export interface RegistryParts {
@@ -83,6 +84,7 @@ function storesOn(client: TransactionClient, encryption: KeyEncryption, onWrite:
     downstreamRules: downstreamRuleStore(client),
     delegations: delegationStore(client),
     records: recordStore(client),
+    stop: stopStore(client),
     signingKeys: signingKeyStore(client, encryption, onWrite),
     takeId: async (id, kind) =>
       (await client.identity.createMany({ data: [{ id, kind }], skipDuplicates: true })).count === 1,
