@@ -1,8 +1,10 @@
 import type { ActionType } from './core/action/action-type.ts'
 import type { Resource } from './core/action/resource.ts'
+import type { ActorClaim } from './core/agent/actor-chain.ts'
 import type { Client, PublicJwk } from './core/agent/client.ts'
 import type { Charge } from './core/delegation/charge.ts'
 import type { ChainedDelegation } from './core/delegation/delegation.ts'
+import type { DownstreamRules } from './core/delegation/downstream.ts'
 import type { JsonObject, JsonValue } from './core/json.ts'
 import type { Refusal, RefusalCode } from './core/refusal.ts'
 
@@ -90,6 +92,8 @@ export interface Directory {
   readonly delegation: (id: string, freshness: Freshness) => Promise<ChainedDelegation | undefined>
   readonly resource: (identifier: string, freshness: Freshness) => Promise<Resource | undefined>
   readonly actionType: (type: string, freshness: Freshness) => Promise<CataloguedActionType | undefined>
+  /** What a resource server may have done elsewhere; undefined for anything but a resource server. */
+  readonly downstream: (clientId: string, freshness: Freshness) => Promise<DownstreamRules | undefined>
 }
 
 export interface CataloguedActionType {
@@ -148,6 +152,8 @@ export interface DecidedOn {
   readonly actors: readonly { readonly id: string; readonly version: number }[]
   readonly resourceId: string
   readonly resourceVersion: number
+  /** Of the resource server that asks on the strength of a token it was called with: its version, and so its rules'. */
+  readonly clientVersion?: number
 }
 
 /** The agent's own name for the step it is in: a repeat is given the same token again. */
@@ -229,6 +235,10 @@ export interface StrangerTally {
 /** An action token whose signature and times were verified. */
 export interface VerifiedActionToken {
   readonly jti: string
+  /** NumericDate. */
+  readonly exp: number
+  readonly txn: string
+  readonly act: ActorClaim
   /** Every claim, as it stands in the token. */
   readonly json: JsonObject
 }

@@ -4,7 +4,13 @@ import { ensureBuiltInActionTypes } from './adapters/bootstrap/builtin-action-ty
 import { authenticator } from './adapters/clients/authenticator.ts'
 import { nonceKeeper } from './adapters/clients/nonces.ts'
 import { systemClock, systemIds } from './adapters/clock.ts'
-import { actionTokens, clientTokens, newKeyProofs, revocableTokens } from './adapters/keys/access-tokens.ts'
+import {
+  actionTokens,
+  actorTokens,
+  clientTokens,
+  newKeyProofs,
+  revocableTokens,
+} from './adapters/keys/access-tokens.ts'
 import { openKeyEncryption } from './adapters/keys/key-encryption.ts'
 import { serverSecret } from './adapters/keys/server-secrets.ts'
 import { ensureSigningKey, NoSigningKey, openSigningKeys } from './adapters/keys/signing-keys.ts'
@@ -23,7 +29,8 @@ import { startPruning } from './adapters/prisma/prune.ts'
 import { openRegistry } from './adapters/prisma/registry/open-registry.ts'
 import { revocations } from './adapters/prisma/revocations.ts'
 import { strangerTally } from './adapters/prisma/stranger-tally.ts'
-import { isTokenRevoked, tokenStatus } from './adapters/prisma/token-status.ts'
+import { subDelegations } from './adapters/prisma/sub-delegations.ts'
+import { incomingTokens, isTokenRevoked, tokenStatus } from './adapters/prisma/token-status.ts'
 import { stops, tokenUses } from './adapters/prisma/token-uses.ts'
 import { revocationEvents } from './adapters/revocations/revocation-events.ts'
 import { revocationFeed } from './adapters/revocations/revocation-feed.ts'
@@ -146,6 +153,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     closing.push(feed.stop)
     const clientRequests = rateLimiter(config.clientRequests)
     const clientFailures = rateLimiter(config.clientRequests)
+    const subjectTokenKeeper = subjectTokens(issuer, keys)
     const ports = {
       issuer,
       now: clock,
@@ -153,13 +161,17 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       defaultLifetimeSeconds: config.actionTokenSeconds,
       authenticator: authenticator({ issuer, directory, keys: proofKeys, nonces }),
       admission: { admits: clientRequests.take, giveBack: clientRequests.giveBack, admitsFailure: clientFailures.take },
-      subjectTokens: subjectTokens(issuer, keys),
+      subjectTokens: subjectTokenKeeper,
+      signSubjectToken: subjectTokenKeeper.sign,
+      actorTokens: actorTokens(issuer, keys),
+      subDelegations: subDelegations(query),
       directory,
       issuance,
       signer: keys,
       strangers,
       actionTokens: actionTokens(issuer, keys),
       tokenStatus: tokenStatus(query),
+      incomingTokens: incomingTokens(query),
       tokenUses: tokenUses(query),
       stops: stops(query),
       feed,
