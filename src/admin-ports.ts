@@ -1,7 +1,9 @@
 import type { AdminRecord, RecordReader, StopReader, StopStore } from './account-ports.ts'
+import type { DownstreamRuleReader, DownstreamRuleStore, TreeNode } from './chain-ports.ts'
 import type { ActionTypeDefinition } from './core/action/action-type.ts'
 import type { PublicJwk, Status } from './core/agent/client.ts'
-import type { Delegation } from './core/delegation/delegation.ts'
+import type { Delegable, Delegation } from './core/delegation/delegation.ts'
+import type { Limits } from './core/delegation/limits.ts'
 import type { JsonValue } from './core/json.ts'
 import type { Refusal } from './core/refusal.ts'
 import type { SigningKeyFacts, SigningKeyStatus } from './core/token/signing-key.ts'
@@ -216,6 +218,8 @@ export interface DelegationReader {
   readonly find: (id: string) => Promise<RegisteredDelegation | undefined>
   /** Newest first. */
   readonly page: (filter: DelegationFilter, page: Page) => Promise<readonly RegisteredDelegation[]>
+  /** A delegation and all that was given on from it, each followed by its own children. Pages go on after a lineage. */
+  readonly tree: (id: string, page: Page, now: Date) => Promise<readonly TreeNode[]>
 }
 
 export interface NewDelegation {
@@ -224,6 +228,8 @@ export interface NewDelegation {
   readonly agentId: string
   readonly resource: string | null
   readonly authorizationDetails: readonly JsonValue[]
+  readonly limits?: Limits | undefined
+  readonly delegable?: Delegable | undefined
   readonly grantedBy: string
   readonly purpose: string | null
   readonly notBefore: Date | null
@@ -261,6 +267,7 @@ export interface RegistryReader {
   readonly entities: { readonly [N in Noun]: EntityReader<N> }
   readonly keys: KeyReader
   readonly enrolments: EnrolmentReader
+  readonly downstreamRules: DownstreamRuleReader
   readonly delegations: DelegationReader
   readonly records: RecordReader
   readonly signingKeys: SigningKeyReader
@@ -278,6 +285,7 @@ export interface RegistryWriter {
   readonly unknownActionTypes: (types: readonly string[]) => Promise<readonly string[]>
   readonly keys: KeyStore
   readonly enrolments: EnrolmentStore
+  readonly downstreamRules: DownstreamRuleStore
   readonly delegations: DelegationStore
   readonly records: RecordReader & { readonly add: (record: AdminRecord) => Promise<void> }
   readonly signingKeys: SigningKeyStore

@@ -57,6 +57,7 @@ export type DelegationRefusalCode =
   | 'delegation_inactive'
   | 'principal_inactive'
   | 'actor_inactive'
+  | 'actor_token_invalid'
 
 /** A one-time code by which an agent binds a key. */
 export type EnrolmentRefusalCode = 'enrolment_invalid'
@@ -100,6 +101,8 @@ export type DecisionRefusalCode =
   | 'limit_not_countable'
   | 'turn_key_mismatch'
   | 'turn_over'
+  | 'delegation_not_permitted'
+  | 'delegation_full'
   | 'stopped'
 
 /** A resource server comparing the call in front of it with the token (resource SDK, gateway). */

@@ -1,5 +1,7 @@
 import type { RegisteredDelegation, RegistryWriter } from '../../admin-ports.ts'
-import { parseBound } from '../../core/delegation/bound.ts'
+import { type Bound, parseBound } from '../../core/delegation/bound.ts'
+import type { Delegable } from '../../core/delegation/delegation.ts'
+import { checkLimits, type Limits } from '../../core/delegation/limits.ts'
 import { isJsonObject, type JsonValue } from '../../core/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import { type AdminPorts, type ChangeCall, recordDeed } from './change-call.ts'
@@ -10,6 +12,8 @@ export interface DelegationRequest {
   readonly agent: string
   readonly resource: string | undefined
   readonly authorizationDetails: readonly JsonValue[]
+  readonly limits?: Limits | undefined
+  readonly delegable?: Delegable | undefined
   readonly notBefore: Date | undefined
   readonly expiresAt: Date | undefined
   readonly purpose: string | undefined
@@ -27,12 +31,16 @@ export async function grantDelegation(
   if (isRefusal(period)) return period
 
   // Step 2: what, and where? Read outside of the transaction: an issuance parses the bounds again by the type it finds.
+  const bounds: Bound[] = []
   const places = new Set<string>(request.resource === undefined ? [] : [request.resource])
   for (const [n, value] of request.authorizationDetails.entries()) {
     const bound = await readBound(ports, value, request.resource)
     if (isRefusal(bound)) return refuse(bound.code, bound.detail, inElement(n, bound.member))
     for (const location of bound.locations) places.add(location)
+    bounds.push(bound)
   }
+  const uncountable = request.limits && checkLimits(request.limits, bounds)
+  if (uncountable !== undefined) return uncountable
 
   return call.change(async (writer) => {
     // Step 3: are all whom it names there and active?
@@ -47,6 +55,8 @@ export async function grantDelegation(
       agentId: request.agent,
       resource: request.resource ?? null,
       authorizationDetails: request.authorizationDetails,
+      limits: request.limits,
+      delegable: request.delegable,
       grantedBy: `admin:${call.administrator.clientId}`,
       purpose: request.purpose ?? null,
       notBefore: request.notBefore ?? null,
