@@ -32,6 +32,8 @@ import { strangerTally } from './adapters/prisma/stranger-tally.ts'
 import { subDelegations } from './adapters/prisma/sub-delegations.ts'
 import { incomingTokens, isTokenRevoked, tokenStatus } from './adapters/prisma/token-status.ts'
 import { stops, tokenUses } from './adapters/prisma/token-uses.ts'
+import { revocationEvents } from './adapters/revocations/revocation-events.ts'
+import { revocationFeed } from './adapters/revocations/revocation-feed.ts'
 import { authorizeAdministrator } from './commands/authorize-administrator.ts'
 import type { Config } from './config.ts'
 import { actionTypesRouter } from './http/action-types.ts'
@@ -47,6 +49,7 @@ import { ownDelegationsEndpoint } from './http/oauth/own-delegations.ts'
 import { openProvider } from './http/oauth/provider.ts'
 import { receiptsEndpoint } from './http/oauth/receipts.ts'
 import { revocationEndpoint } from './http/oauth/revocation.ts'
+import { revocationFeedEndpoint } from './http/oauth/revocation-feed.ts'
 import { failureThrottle } from './http/oauth/throttle.ts'
 import { tokenEndpoint } from './http/oauth/token.ts'
 import { rateLimiter } from './http/rate-limit.ts'
@@ -143,6 +146,11 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     )
     closing.splice(-1, 0, generation.stop)
 
+    const feed = revocationFeed({
+      ...{ issuer, events: revocationEvents(query), signer: keys, ids: systemIds, now: clock, onFault },
+    })
+    // Ended before the port drains: a follower never ends by itself.
+    closing.push(feed.stop)
     const clientRequests = rateLimiter(config.clientRequests)
     const clientFailures = rateLimiter(config.clientRequests)
     const subjectTokenKeeper = subjectTokens(issuer, keys)
@@ -166,6 +174,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       incomingTokens: incomingTokens(query),
       tokenUses: tokenUses(query),
       stops: stops(query),
+      feed,
       revocableTokens: revocableTokens(issuer, keys),
       revocations: revocations(database),
       registry: openRegistry({ database, encryption, onGenerationRaised: () => generation.check().catch(onFault) }),
@@ -192,6 +201,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       revocation: revocationEndpoint({ ports, throttle, nextNonce }),
       receipts: receiptsEndpoint({ ports, throttle, nextNonce }),
       enrolment: enrolmentEndpoint({ ports, throttle, nextNonce }),
+      revocationFeed: revocationFeedEndpoint({ ports, nextNonce }),
       ownDelegations: ownDelegationsEndpoint({
         ports,
         signSubjectToken: ports.subjectTokens.sign,

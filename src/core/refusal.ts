@@ -106,7 +106,13 @@ export type DecisionRefusalCode =
   | 'stopped'
 
 /** A resource server comparing the call in front of it with the token (resource SDK, gateway). */
-export type EnforcementRefusalCode = 'action_mismatch' | 'replay_store_full'
+export type EnforcementRefusalCode =
+  | 'action_mismatch'
+  | 'replay_store_full'
+  | 'token_inactive'
+  | 'call_running'
+  | 'call_unfinished'
+  | 'call_finished'
 
 export type RefusalCode =
   | RequestRefusalCode

@@ -86,6 +86,10 @@ const PROBLEMS: Record<RefusalCode, AdminProblem> = {
   stopped: { status: 403 },
   action_mismatch: INVALID,
   replay_store_full: { status: 503 },
+  token_inactive: { status: 401 },
+  call_running: CONFLICT,
+  call_unfinished: CONFLICT,
+  call_finished: CONFLICT,
 }
 
 /** A body with members that are not as they must be: all of them at once, not one by one. */

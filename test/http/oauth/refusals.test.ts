@@ -118,8 +118,9 @@ describe('grant types, clients and scope', () => {
     expectRefused(await exchange(server.issuer, server.admin, world.wish), 400, 'unauthorized_client')
   })
 
-  test('client_credentials for a resource server: unauthorized_client', async () => {
-    expectRefused(await clientToken(server.issuer, world.resource), 400, 'unauthorized_client')
+  test('client_credentials for a resource server with a scope: invalid_scope', async () => {
+    const asked = await clientToken(server.issuer, world.resource, { form: { scope: 'admin' } })
+    expectRefused(asked, 400, 'invalid_scope')
   })
 
   test('any scope at an exchange, any scope for an agent: invalid_scope', async () => {
@@ -343,7 +344,7 @@ describe('nothing that is refused gives anything', () => {
       ['GET', '/token', 405],
       ['DELETE', '/introspect', 405],
       ['PUT', '/revoke', 405],
-      ['POST', '/receipts', 404],
+      ['POST', '/approvals', 404],
       ['GET', '/enrol', 405],
       ['POST', '/token/', 404],
       ['POST', '/TOKEN', 404],

@@ -448,8 +448,8 @@ describe('refused: the actor token', () => {
     expectRefused(await withToken(admin.body.access_token), 400, 'invalid_grant')
   })
 
-  test('of a resource server there is none', async () => {
-    expectRefused(await clientToken(server.issuer, world.resource), 400, 'unauthorized_client')
+  test('of a resource server', async () => {
+    expectRefused(await withToken(await issued(clientToken(server.issuer, world.resource))), 400, 'invalid_grant')
   })
 
   test.each(['suspend', 'retire'])('of an agent after %s', async (verb) => {
