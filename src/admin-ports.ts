@@ -1,7 +1,10 @@
 import type { AdminRecord, RecordReader, StopReader, StopStore } from './account-ports.ts'
 import type { ActionTypeDefinition } from './core/action/action-type.ts'
 import type { PublicJwk, Status } from './core/agent/client.ts'
-import type { Delegation } from './core/delegation/delegation.ts'
+import type { Charge } from './core/delegation/charge.ts'
+import type { Delegable, Delegation } from './core/delegation/delegation.ts'
+import type { Limits } from './core/delegation/limits.ts'
+import type { Remaining } from './core/delegation/remaining.ts'
 import type { JsonValue } from './core/json.ts'
 import type { Refusal } from './core/refusal.ts'
 import type { SigningKeyFacts, SigningKeyStatus } from './core/token/signing-key.ts'
@@ -36,12 +39,20 @@ interface Registered {
   readonly updatedAt: Date
 }
 
+/** What is left of limits at the moment of reading. Counting changes no version. */
+interface Counting {
+  /** Only where there are limits. */
+  readonly remaining?: Remaining
+}
+
 export interface AgentMembers {
   readonly name: string
   readonly description: string | null
   readonly owner: string | null
+  /** Counted for every token that the agent acts in; null: none. */
+  readonly limits: Limits | null
 }
-export interface RegisteredAgent extends Registered, AgentMembers {
+export interface RegisteredAgent extends Registered, AgentMembers, Counting {
   /** Active ones only. */
   readonly keys: readonly RegisteredKey[]
 }
@@ -62,8 +73,10 @@ export interface ResourceMembers {
   /** Null: the server's default. Unit: seconds. */
   readonly tokenLifetimeSeconds: number | null
   readonly tokenContent: 'full' | 'digest'
+  /** Counted for every token for it; null: none. */
+  readonly limits: Limits | null
 }
-export interface RegisteredResource extends Registered, ResourceMembers {
+export interface RegisteredResource extends Registered, ResourceMembers, Counting {
   readonly identifier: string
   readonly enforcement: 'consume' | 'offline'
   readonly keys: readonly RegisteredKey[]
@@ -197,7 +210,7 @@ export interface EnrolmentStore extends EnrolmentReader {
   readonly withdraw: (agentId: string, id: string | undefined, now: Date) => Promise<readonly string[]>
 }
 
-export interface RegisteredDelegation extends Delegation {
+export interface RegisteredDelegation extends Delegation, Counting {
   readonly grantedBy: string
   readonly purpose: string | null
   readonly revokedAt: Date | null
@@ -224,6 +237,8 @@ export interface NewDelegation {
   readonly agentId: string
   readonly resource: string | null
   readonly authorizationDetails: readonly JsonValue[]
+  readonly limits?: Limits | undefined
+  readonly delegable?: Delegable | undefined
   readonly grantedBy: string
   readonly purpose: string | null
   readonly notBefore: Date | null
@@ -256,12 +271,18 @@ export interface SigningKeyStore extends SigningKeyReader {
   readonly markAllCompromised: (now: Date) => Promise<void>
 }
 
+export interface CounterReader {
+  /** What still counts at the rule of each charge, in their order: decimal strings. Nothing is counted by asking. */
+  readonly used: (charges: readonly Charge[]) => Promise<readonly string[]>
+}
+
 /** Reading, each call for itself. */
 export interface RegistryReader {
   readonly entities: { readonly [N in Noun]: EntityReader<N> }
   readonly keys: KeyReader
   readonly enrolments: EnrolmentReader
   readonly delegations: DelegationReader
+  readonly counters: CounterReader
   readonly records: RecordReader
   readonly signingKeys: SigningKeyReader
   readonly stop: StopReader
@@ -276,9 +297,12 @@ export interface RegistryWriter {
   readonly activeIdentifiers: (identifiers: readonly string[]) => Promise<ReadonlySet<string>>
   /** Those of the names that are no action type. */
   readonly unknownActionTypes: (types: readonly string[]) => Promise<readonly string[]>
+  /** Those of the ids that are no agent, or one that was retired. */
+  readonly unknownAgents: (ids: readonly string[]) => Promise<readonly string[]>
   readonly keys: KeyStore
   readonly enrolments: EnrolmentStore
   readonly delegations: DelegationStore
+  readonly counters: CounterReader
   readonly records: RecordReader & { readonly add: (record: AdminRecord) => Promise<void> }
   readonly signingKeys: SigningKeyStore
   readonly stop: StopStore

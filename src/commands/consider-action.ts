@@ -139,7 +139,7 @@ export async function considerAction(
 }
 
 /** What the action counts at the limits of every delegation of the chain, of every agent of it, and of the resource. */
-function chargesAlong(
+export function chargesAlong(
   delegation: ChainedDelegation,
   resource: Resource,
   action: Action,

@@ -1,5 +1,7 @@
 import type { RegisteredDelegation, RegistryWriter } from '../../admin-ports.ts'
-import { parseBound } from '../../core/delegation/bound.ts'
+import { type Bound, parseBound } from '../../core/delegation/bound.ts'
+import type { Delegable } from '../../core/delegation/delegation.ts'
+import { checkLimits, type Limits } from '../../core/delegation/limits.ts'
 import { isJsonObject, type JsonValue } from '../../core/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import { type AdminPorts, type ChangeCall, recordDeed } from './change-call.ts'
@@ -10,6 +12,8 @@ export interface DelegationRequest {
   readonly agent: string
   readonly resource: string | undefined
   readonly authorizationDetails: readonly JsonValue[]
+  readonly limits?: Limits | undefined
+  readonly delegable?: Delegable | undefined
   readonly notBefore: Date | undefined
   readonly expiresAt: Date | undefined
   readonly purpose: string | undefined
@@ -27,16 +31,23 @@ export async function grantDelegation(
   if (isRefusal(period)) return period
 
   // Step 2: what, and where? Read outside of the transaction: an issuance parses the bounds again by the type it finds.
+  const bounds: Bound[] = []
   const places = new Set<string>(request.resource === undefined ? [] : [request.resource])
   for (const [n, value] of request.authorizationDetails.entries()) {
     const bound = await readBound(ports, value, request.resource)
     if (isRefusal(bound)) return refuse(bound.code, bound.detail, inElement(n, bound.member))
     for (const location of bound.locations) places.add(location)
+    bounds.push(bound)
   }
+  const uncountable = request.limits && checkLimits(request.limits, bounds)
+  if (uncountable !== undefined) return uncountable
 
   return call.change(async (writer) => {
     // Step 3: are all whom it names there and active?
-    const missing = (await missingParty(ports, writer, request)) ?? (await missingPlace(writer, request, places))
+    const missing =
+      (await missingParty(ports, writer, request)) ??
+      (await missingPlace(writer, request, places)) ??
+      (await missingHeir(writer, request))
     if (missing !== undefined) return missing
 
     // Step 4: write it, and who did.
@@ -47,6 +58,8 @@ export async function grantDelegation(
       agentId: request.agent,
       resource: request.resource ?? null,
       authorizationDetails: request.authorizationDetails,
+      limits: request.limits,
+      delegable: request.delegable,
       grantedBy: `admin:${call.administrator.clientId}`,
       purpose: request.purpose ?? null,
       notBefore: request.notBefore ?? null,
@@ -102,6 +115,14 @@ async function missingParty(
   }
   const agent = await writer.entities.agent.find(request.agent)
   return agent?.status === 'active' ? undefined : refuse('member_invalid', 'names no active agent', 'agent')
+}
+
+/** Whom it may be given on to is there; whether he is active is asked when it is given on. */
+async function missingHeir(writer: RegistryWriter, { delegable }: DelegationRequest): Promise<Refusal | undefined> {
+  const named = delegable?.agents ?? []
+  const [unknown] = named.length === 0 ? [] : await writer.unknownAgents(named)
+  if (unknown === undefined) return undefined
+  return refuse('member_invalid', 'names no agent', `delegable.agents[${named.indexOf(unknown)}]`)
 }
 
 async function missingPlace(

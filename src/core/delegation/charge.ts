@@ -15,6 +15,9 @@ export interface LimitOwner {
   readonly until?: Date
 }
 
+/** How an owner is told apart from all others where its counters are kept. */
+export const ownerKey = ({ kind, id }: Pick<LimitOwner, 'kind' | 'id'>): string => `${kind}:${id}`
+
 /** What one issuance counts at one rule of one limit; the commit adds it up, or refuses. */
 export interface Charge {
   readonly owner: LimitOwner
@@ -37,6 +40,17 @@ export const usesRule = (seconds?: number): string => JSON.stringify({ uses: tru
 /** The rule by which a member is added up, for one value of `per`. */
 export const sumRule = ({ member, per, seconds }: Omit<Sum, 'max'>, value?: string): string =>
   JSON.stringify({ member, ...(per && { per, value }), ...(seconds && { seconds }) })
+
+/** What a rule counts: uses, or a member, for one value of `per` where it has one. */
+export type Rule =
+  | { readonly uses: true; readonly seconds?: number }
+  | { readonly member: string; readonly per?: string; readonly value?: string; readonly seconds?: number }
+
+/** Reads back what `usesRule` and `sumRule` wrote; undefined for a rule of another kind. */
+export function readRule(text: string): Rule | undefined {
+  const rule = JSON.parse(text) as Partial<Record<'uses' | 'member', unknown>>
+  return rule.uses === true || typeof rule.member === 'string' ? (rule as Rule) : undefined
+}
 
 /**
  * What an action counts at the limits of one owner, in the order in which they were written.

@@ -4,7 +4,10 @@ import { grantDelegation } from '../../commands/admin/grant-delegation.ts'
 import { lookUpDelegation, lookUpDelegations } from '../../commands/admin/look-up.ts'
 import type { RegisteredDelegation } from '../../commands/admin/registered.ts'
 import { revokeDelegation } from '../../commands/admin/revoke-delegation.ts'
+import { DelegableDocument, delegableDocument } from '../../core/delegation/delegable.ts'
 import { isDelegationCurrent } from '../../core/delegation/delegation.ts'
+import { Limits } from '../../core/delegation/limits.ts'
+import { limitsMember, limitsView, ShownLimits } from './limit-members.ts'
 import { Id, Moment, ReasonOnly, Timestamp } from './members.ts'
 import { change, type Exchange, list, type Route, type Shown, show } from './route.ts'
 
@@ -26,16 +29,21 @@ const DelegationGrant = z
         description: 'Bounds (RFC 9396 section 2). Each is judged by the action type that its "type" names.',
         examples: [[{ type: 'email_send', to: ['bob@example.com'], subject: { $any: true }, body: { $any: true } }]],
       }),
+    limits: Limits.optional(),
+    delegable: DelegableDocument.optional(),
     not_before: Timestamp.optional(),
     expires_at: Timestamp.describe('Absent: as late as the server allows. NumericDate.').optional(),
     purpose: z.string().min(1).max(500).describe("What it is for, in the administrator's words.").optional(),
   })
   .meta({ id: 'DelegationGrant' })
 
-const Delegation = z
+/** A delegation as the API shows it. */
+export const Delegation = z
   .object({
     ...{ id: z.string(), principal: z.string(), agent: z.string(), resource: z.string().optional() },
     authorization_details: z.array(z.json()),
+    limits: ShownLimits.optional(),
+    delegable: z.object({ max_depth: z.int(), agents: z.array(z.string()).optional() }),
     granted_by: z.string(),
     purpose: z.string().optional(),
     not_before: Moment.optional(),
@@ -60,6 +68,8 @@ export const delegationRoutes: readonly Route[] = [
         agent: body.agent,
         resource: body.resource,
         authorizationDetails: body.authorization_details,
+        limits: limitsMember(body.limits) ?? undefined,
+        delegable: body.delegable,
         notBefore: body.not_before,
         expiresAt: body.expires_at,
         purpose: body.purpose,
@@ -74,7 +84,7 @@ export const delegationRoutes: readonly Route[] = [
     ...{ operation: 'listDelegations', shows: Delegation },
     filters: z.strictObject({ agent: Id.optional(), principal: Id.optional() }),
     run: (ports, { filter, page }) => lookUpDelegations(ports, filter, page),
-    view: (delegation) => view(delegation),
+    view: (delegation) => delegationView(delegation),
     position: ({ id }) => id,
   }),
   show({
@@ -100,15 +110,17 @@ export const delegationRoutes: readonly Route[] = [
 function shown(delegation: RegisteredDelegation, { ports, signSubjectToken }: Exchange): Shown {
   // One that begins later has its token already.
   const isUsable = isDelegationCurrent({ ...delegation, notBefore: new Date(0) }, ports.now())
-  return { view: { ...view(delegation), ...(isUsable && { subject_token: signSubjectToken(delegation) }) } }
+  return { view: { ...delegationView(delegation), ...(isUsable && { subject_token: signSubjectToken(delegation) }) } }
 }
 
-const view = (delegation: RegisteredDelegation) => ({
+export const delegationView = (delegation: RegisteredDelegation) => ({
   id: delegation.id,
   principal: delegation.principal.id,
   agent: delegation.agentId,
   resource: delegation.resource,
   authorization_details: delegation.authorizationDetails,
+  limits: limitsView(delegation),
+  delegable: delegableDocument(delegation.delegable),
   granted_by: delegation.grantedBy,
   purpose: delegation.purpose ?? undefined,
   not_before: delegation.notBefore,

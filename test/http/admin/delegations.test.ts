@@ -136,9 +136,7 @@ describe('granting', () => {
       member: 'authorization_details[0].locations',
     },
     { name: 'a purpose that is too long', changes: () => ({ purpose: 'x'.repeat(501) }), member: 'purpose' },
-    { name: 'limits, not built', changes: () => ({ limits: { max_uses: 1 } }), member: 'limits' },
     { name: 'approval, not built', changes: () => ({ approval: 'each' }), member: 'approval' },
-    { name: 'delegable, not built', changes: () => ({ delegable: { max_depth: 1 } }), member: 'delegable' },
     { name: 'an id of one’s own', changes: () => ({ id: 'dlg_x' }), member: 'id' },
   ])('$name -> 422 that names $member', async ({ changes, member }) => {
     const refused = await grant(changes())

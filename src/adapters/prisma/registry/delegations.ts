@@ -3,17 +3,20 @@ import type { Status } from '../../../core/agent/client.ts'
 import { NOT_DELEGABLE } from '../../../core/delegation/delegation.ts'
 import type { Limits } from '../../../core/delegation/limits.ts'
 import type { JsonObject, JsonValue } from '../../../core/json.ts'
-import { type DelegableColumn, readDelegable } from '../directory.ts'
+import { type DelegableColumn, readDelegable, toDelegableColumn } from '../directory.ts'
 import type { Delegation } from '../generated/client.ts'
-import type { TransactionClient } from './transaction-client.ts'
+import { withRemaining } from '../limit-counters.ts'
+import { queryOn, type TransactionClient } from './transaction-client.ts'
 
 const WITH_PRINCIPAL = { principal: { select: { status: true } } } as const
 
 export function delegationStore(client: TransactionClient): DelegationStore {
+  const counted = (delegations: readonly RegisteredDelegation[]) =>
+    withRemaining(queryOn(client), 'delegation', delegations)
   return {
     find: async (id) => {
       const row = await client.delegation.findUnique({ where: { id }, include: WITH_PRINCIPAL })
-      return row === null ? undefined : toDelegation(row)
+      return row === null ? undefined : (await counted([toDelegation(row)]))[0]
     },
     page: async ({ agent, principal, openAt }, { after, limit: take }) => {
       const where = {
@@ -23,11 +26,15 @@ export function delegationStore(client: TransactionClient): DelegationStore {
         ...(after !== undefined && { id: { lt: after } }),
       }
       const rows = await client.delegation.findMany({ where, orderBy: { id: 'desc' }, take, include: WITH_PRINCIPAL })
-      return rows.map(toDelegation)
+      return counted(rows.map(toDelegation))
     },
-    add: async ({ authorizationDetails, ...delegation }) => {
+    add: async ({ authorizationDetails, limits, delegable, ...delegation }) => {
       const bounds = authorizationDetails as readonly JsonObject[]
-      const data = [{ ...delegation, authorizationDetails: [...bounds], lineage: [delegation.id] }]
+      const columns = {
+        ...(limits !== undefined && { limits }),
+        ...(delegable !== undefined && { delegable: toDelegableColumn(delegable) }),
+      }
+      const data = [{ ...delegation, authorizationDetails: [...bounds], lineage: [delegation.id], ...columns }]
       await client.delegation.createMany({ data })
     },
     revoke: async (id, reason, now) => {
