@@ -1,13 +1,13 @@
 import type { AdminRecord, RecordReader, StopReader, StopStore } from './account-ports.ts'
+import type { DownstreamRuleReader, DownstreamRuleStore, TreeNode } from './chain-ports.ts'
 import type { ActionTypeDefinition } from './core/action/action-type.ts'
 import type { PublicJwk, Status } from './core/agent/client.ts'
-import type { Charge } from './core/delegation/charge.ts'
 import type { Delegable, Delegation } from './core/delegation/delegation.ts'
 import type { Limits } from './core/delegation/limits.ts'
-import type { Remaining } from './core/delegation/remaining.ts'
 import type { JsonValue } from './core/json.ts'
 import type { Refusal } from './core/refusal.ts'
 import type { SigningKeyFacts, SigningKeyStatus } from './core/token/signing-key.ts'
+import type { CounterReader, Counting } from './limit-ports.ts'
 
 /** What the commands of the admin API need from outside. What an issuance needs stands in ports.ts. */
 
@@ -37,12 +37,6 @@ interface Registered {
   readonly version: number
   readonly createdAt: Date
   readonly updatedAt: Date
-}
-
-/** What is left of limits at the moment of reading. Counting changes no version. */
-interface Counting {
-  /** Only where there are limits. */
-  readonly remaining?: Remaining
 }
 
 export interface AgentMembers {
@@ -229,6 +223,8 @@ export interface DelegationReader {
   readonly find: (id: string) => Promise<RegisteredDelegation | undefined>
   /** Newest first. */
   readonly page: (filter: DelegationFilter, page: Page) => Promise<readonly RegisteredDelegation[]>
+  /** A delegation and all that was given on from it, each followed by its own children. Pages go on after a lineage. */
+  readonly tree: (id: string, page: Page, now: Date) => Promise<readonly TreeNode[]>
 }
 
 export interface NewDelegation {
@@ -271,16 +267,12 @@ export interface SigningKeyStore extends SigningKeyReader {
   readonly markAllCompromised: (now: Date) => Promise<void>
 }
 
-export interface CounterReader {
-  /** What still counts at the rule of each charge, in their order: decimal strings. Nothing is counted by asking. */
-  readonly used: (charges: readonly Charge[]) => Promise<readonly string[]>
-}
-
 /** Reading, each call for itself. */
 export interface RegistryReader {
   readonly entities: { readonly [N in Noun]: EntityReader<N> }
   readonly keys: KeyReader
   readonly enrolments: EnrolmentReader
+  readonly downstreamRules: DownstreamRuleReader
   readonly delegations: DelegationReader
   readonly counters: CounterReader
   readonly records: RecordReader
@@ -301,6 +293,7 @@ export interface RegistryWriter {
   readonly unknownAgents: (ids: readonly string[]) => Promise<readonly string[]>
   readonly keys: KeyStore
   readonly enrolments: EnrolmentStore
+  readonly downstreamRules: DownstreamRuleStore
   readonly delegations: DelegationStore
   readonly counters: CounterReader
   readonly records: RecordReader & { readonly add: (record: AdminRecord) => Promise<void> }

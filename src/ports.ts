@@ -1,8 +1,10 @@
 import type { ActionType } from './core/action/action-type.ts'
 import type { Resource } from './core/action/resource.ts'
+import type { ActorClaim } from './core/agent/actor-chain.ts'
 import type { Client, PublicJwk } from './core/agent/client.ts'
 import type { Charge } from './core/delegation/charge.ts'
 import type { ChainedDelegation } from './core/delegation/delegation.ts'
+import type { DownstreamRules } from './core/delegation/downstream.ts'
 import type { JsonObject, JsonValue } from './core/json.ts'
 import type { Refusal, RefusalCode } from './core/refusal.ts'
 
@@ -90,6 +92,8 @@ export interface Directory {
   readonly delegation: (id: string, freshness: Freshness) => Promise<ChainedDelegation | undefined>
   readonly resource: (identifier: string, freshness: Freshness) => Promise<Resource | undefined>
   readonly actionType: (type: string, freshness: Freshness) => Promise<CataloguedActionType | undefined>
+  /** What a resource server may have done elsewhere; undefined for anything but a resource server. */
+  readonly downstream: (clientId: string, freshness: Freshness) => Promise<DownstreamRules | undefined>
 }
 
 export interface CataloguedActionType {
@@ -131,6 +135,7 @@ export interface RecordEntry {
 export type RecordKind =
   | 'action_token'
   | 'agent_token'
+  | 'resource_token'
   | 'admin_token'
   | 'client_authentication'
   | 'revocation'
@@ -147,6 +152,8 @@ export interface DecidedOn {
   readonly actors: readonly { readonly id: string; readonly version: number }[]
   readonly resourceId: string
   readonly resourceVersion: number
+  /** Of the resource server that asks on the strength of a token it was called with: its version, and so its rules'. */
+  readonly clientVersion?: number
 }
 
 /** The agent's own name for the step it is in: a repeat is given the same token again. */
@@ -204,6 +211,8 @@ export interface Issuance {
 export interface Signer {
   /** Signs claims, given as the exact JSON text that was recorded, as an `at+jwt`. */
   readonly signAccessToken: (claimsJson: string) => Promise<string>
+  /** Signs a Security Event Token (RFC 8417 §2.3). */
+  readonly signSecurityEvent: (claimsJson: string) => Promise<string>
   /** Signs an answer of introspection (RFC 9701 §5). */
   readonly signIntrospection: (claimsJson: string) => Promise<string>
 }
@@ -226,6 +235,10 @@ export interface StrangerTally {
 /** An action token whose signature and times were verified. */
 export interface VerifiedActionToken {
   readonly jti: string
+  /** NumericDate. */
+  readonly exp: number
+  readonly txn: string
+  readonly act: ActorClaim
   /** Every claim, as it stands in the token. */
   readonly json: JsonObject
 }
@@ -282,6 +295,32 @@ export interface TokenUses {
 /** Whether an administrator has stopped everything: then nothing is issued to an agent. */
 export interface Stops {
   readonly isEverythingStopped: () => Promise<boolean>
+}
+
+/** One line of the revocation feed. */
+export interface FeedLine {
+  /** Where a follower that comes back goes on. */
+  readonly id: string
+  /** A signed Security Event Token (RFC 8417). */
+  readonly set: string
+}
+
+export interface RevocationFeed {
+  /**
+   * Tells a resource server what was stopped: what is in force, or what it missed since `lastEventId`, and then whatever
+   * comes, until the returned function is called. `send` answers false when the follower does not keep up.
+   *
+   * @returns undefined when there are too many followers.
+   */
+  readonly follow: (
+    follower: {
+      readonly client: Client
+      readonly jkt: string
+      readonly audience: string
+      readonly lastEventId: string | undefined
+    },
+    sink: { readonly send: (line: FeedLine) => boolean; readonly end: () => void },
+  ) => (() => void) | undefined
 }
 
 /** A token that its client may withdraw. */
@@ -356,10 +395,13 @@ export interface ClientTokenFacts {
   readonly iat: number
 }
 
+/** What a client calls this server itself with. */
+export type ClientTokenUse = 'agent' | 'resource' | 'admin'
+
 export interface ClientTokens {
   /** Verifies a token of one use and the proof that comes with it (RFC 9449 §7.1). */
   readonly verify: (
-    use: 'agent' | 'admin',
+    use: ClientTokenUse,
     call: ProofCall & { readonly token: string },
     now: Date,
   ) => { readonly facts: ClientTokenFacts; readonly marks: readonly ReplayMark[] } | Refusal

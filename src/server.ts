@@ -4,7 +4,13 @@ import { ensureBuiltInActionTypes } from './adapters/bootstrap/builtin-action-ty
 import { authenticator } from './adapters/clients/authenticator.ts'
 import { nonceKeeper } from './adapters/clients/nonces.ts'
 import { systemClock, systemIds } from './adapters/clock.ts'
-import { actionTokens, clientTokens, newKeyProofs, revocableTokens } from './adapters/keys/access-tokens.ts'
+import {
+  actionTokens,
+  actorTokens,
+  clientTokens,
+  newKeyProofs,
+  revocableTokens,
+} from './adapters/keys/access-tokens.ts'
 import { openKeyEncryption } from './adapters/keys/key-encryption.ts'
 import { serverSecret } from './adapters/keys/server-secrets.ts'
 import { ensureSigningKey, NoSigningKey, openSigningKeys } from './adapters/keys/signing-keys.ts'
@@ -23,8 +29,11 @@ import { startPruning } from './adapters/prisma/prune.ts'
 import { openRegistry } from './adapters/prisma/registry/open-registry.ts'
 import { revocations } from './adapters/prisma/revocations.ts'
 import { strangerTally } from './adapters/prisma/stranger-tally.ts'
-import { isTokenRevoked, tokenStatus } from './adapters/prisma/token-status.ts'
+import { subDelegations } from './adapters/prisma/sub-delegations.ts'
+import { incomingTokens, isTokenRevoked, tokenStatus } from './adapters/prisma/token-status.ts'
 import { stops, tokenUses } from './adapters/prisma/token-uses.ts'
+import { revocationEvents } from './adapters/revocations/revocation-events.ts'
+import { revocationFeed } from './adapters/revocations/revocation-feed.ts'
 import { authorizeAdministrator } from './commands/authorize-administrator.ts'
 import type { Config } from './config.ts'
 import { actionTypesRouter } from './http/action-types.ts'
@@ -40,6 +49,7 @@ import { ownDelegationsEndpoint } from './http/oauth/own-delegations.ts'
 import { openProvider } from './http/oauth/provider.ts'
 import { receiptsEndpoint } from './http/oauth/receipts.ts'
 import { revocationEndpoint } from './http/oauth/revocation.ts'
+import { revocationFeedEndpoint } from './http/oauth/revocation-feed.ts'
 import { failureThrottle } from './http/oauth/throttle.ts'
 import { tokenEndpoint } from './http/oauth/token.ts'
 import { rateLimiter } from './http/rate-limit.ts'
@@ -136,8 +146,14 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     )
     closing.splice(-1, 0, generation.stop)
 
+    const feed = revocationFeed({
+      ...{ issuer, events: revocationEvents(query), signer: keys, ids: systemIds, now: clock, onFault },
+    })
+    // Ended before the port drains: a follower never ends by itself.
+    closing.push(feed.stop)
     const clientRequests = rateLimiter(config.clientRequests)
     const clientFailures = rateLimiter(config.clientRequests)
+    const subjectTokenKeeper = subjectTokens(issuer, keys)
     const ports = {
       issuer,
       now: clock,
@@ -145,15 +161,20 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       defaultLifetimeSeconds: config.actionTokenSeconds,
       authenticator: authenticator({ issuer, directory, keys: proofKeys, nonces }),
       admission: { admits: clientRequests.take, giveBack: clientRequests.giveBack, admitsFailure: clientFailures.take },
-      subjectTokens: subjectTokens(issuer, keys),
+      subjectTokens: subjectTokenKeeper,
+      signSubjectToken: subjectTokenKeeper.sign,
+      actorTokens: actorTokens(issuer, keys),
+      subDelegations: subDelegations(query),
       directory,
       issuance,
       signer: keys,
       strangers,
       actionTokens: actionTokens(issuer, keys),
       tokenStatus: tokenStatus(query),
+      incomingTokens: incomingTokens(query),
       tokenUses: tokenUses(query),
       stops: stops(query),
+      feed,
       revocableTokens: revocableTokens(issuer, keys),
       revocations: revocations(database),
       registry: openRegistry({ database, encryption, onGenerationRaised: () => generation.check().catch(onFault) }),
@@ -180,6 +201,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       revocation: revocationEndpoint({ ports, throttle, nextNonce }),
       receipts: receiptsEndpoint({ ports, throttle, nextNonce }),
       enrolment: enrolmentEndpoint({ ports, throttle, nextNonce }),
+      revocationFeed: revocationFeedEndpoint({ ports, nextNonce }),
       ownDelegations: ownDelegationsEndpoint({
         ports,
         signSubjectToken: ports.subjectTokens.sign,

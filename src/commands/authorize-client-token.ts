@@ -1,6 +1,15 @@
 import { type Client, type ClientKind, isKeyCurrent } from '../core/agent/client.ts'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.ts'
-import type { ClientTokenFacts, ClientTokens, Clock, Directory, Ids, Issuance, ProofCall } from '../ports.ts'
+import type {
+  ClientTokenFacts,
+  ClientTokens,
+  ClientTokenUse,
+  Clock,
+  Directory,
+  Ids,
+  Issuance,
+  ProofCall,
+} from '../ports.ts'
 import { commitDetail } from './commit-detail.ts'
 
 export interface AuthorizePorts {
@@ -14,7 +23,7 @@ export interface AuthorizePorts {
 /** A call with a token of this server for this server, as it arrived. */
 export type TokenCall = ProofCall & { readonly token: string }
 
-const KINDS: Record<'agent' | 'admin', ClientKind> = { agent: 'agent', admin: 'administrator' }
+const KINDS: Record<ClientTokenUse, ClientKind> = { agent: 'agent', resource: 'resource', admin: 'administrator' }
 
 /**
  * Decides whether a client may use its token for this server now.
@@ -23,7 +32,7 @@ const KINDS: Record<'agent' | 'admin', ClientKind> = { agent: 'agent', admin: 'a
  */
 export async function authorizeClientToken(
   ports: AuthorizePorts,
-  use: 'agent' | 'admin',
+  use: ClientTokenUse,
   call: TokenCall,
 ): Promise<{ readonly client: Client; readonly facts: ClientTokenFacts } | Refusal> {
   const now = ports.now()

@@ -12,6 +12,8 @@ const DETAILS: Partial<Record<RefusalCode, string>> = {
   resource_unknown: 'unknown "resource"',
   action_type_inactive: 'the action type is suspended',
   actor_inactive: 'an agent of the actor chain is not active',
+  actor_token_invalid: 'the actor token is expired or revoked, or its agent is not active',
+  delegation_full: 'the delegation was given on too often',
   subject_token_invalid: 'the token that was exchanged is expired or revoked',
   turn_key_mismatch: 'the turn was begun with another key',
   turn_over: 'the token of this turn was used, or may have been',

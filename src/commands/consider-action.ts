@@ -1,26 +1,25 @@
 import { type Action, digestMembers } from '../core/action/parse-action.ts'
-import type { Resource } from '../core/action/resource.ts'
 import { actorClaim } from '../core/agent/actor-chain.ts'
 import { isKeyCurrent } from '../core/agent/client.ts'
-import { type Charge, chargesOf, type LimitOwner } from '../core/delegation/charge.ts'
+import type { Charge } from '../core/delegation/charge.ts'
 import { type ChainedDelegation, chainOf, type Delegation } from '../core/delegation/delegation.ts'
-import type { Limits } from '../core/delegation/limits.ts'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.ts'
 import { type ActionTokenClaims, actionTokenExpiry } from '../core/token/action-token.ts'
 import type {
   Authentication,
   Clock,
   DecidedOn,
+  Directory,
   Freshness,
   Ids,
-  RecordEntry,
   SubjectToken,
   SubjectTokens,
 } from '../ports.ts'
-import { type JudgePorts, judgeAction, type Wish } from './judge-action.ts'
+import { type AboutExchange, type Authority, chargesAlong, type NoAuthority } from './authority.ts'
+import { considerDownstream, type DownstreamPorts } from './consider-downstream.ts'
+import { judgeAction, type Wish } from './judge-action.ts'
 
-export interface ConsiderPorts extends JudgePorts {
-  readonly issuer: string
+export interface ConsiderPorts extends DownstreamPorts {
   /** Lifetime of an action token where its resource does not say. Unit: seconds. */
   readonly defaultLifetimeSeconds: number
   readonly now: Clock
@@ -36,21 +35,20 @@ export interface ExchangeWish extends Wish {
   readonly requestId: string
 }
 
-/** What can be said about an exchange in the account, however far it came. */
-type About = Omit<RecordEntry, 'id' | 'kind'> & { readonly kind: 'action_token' }
-
 export type Considered =
-  | { readonly refusal: Refusal; readonly about: About }
+  | NoAuthority
   | {
       readonly refusal?: never
-      readonly about: About
+      readonly about: AboutExchange
       readonly action: Action
       readonly claims: ActionTokenClaims
       readonly decidedOn: DecidedOn
-      /** What it counts at every limit of the chain. */
+      /** What it counts at every limit that it stands under. */
       readonly charges: readonly Charge[]
-      /** When the delegation ends, and with it every turn of it. NumericDate. */
+      /** When the delegation, or the token that it was asked for with, ends, and with it every turn of it. NumericDate. */
       readonly turnsUntil: number
+      /** The action token that it was asked for with: each has turns of its own. */
+      readonly askedWith?: string
     }
 
 /** Steps 2 to 4 on facts of one freshness: decides, writes nothing. */
@@ -61,71 +59,54 @@ export async function considerAction(
   freshness: Freshness,
   now: Date,
 ): Promise<Considered> {
-  let about: About = {
+  const known: AboutExchange = {
     kind: 'action_token',
     client: clientId,
-    agent: clientId,
     resource: request.resource,
     ...(request.turn !== undefined && { turn: request.turn }),
     jkt,
     requestId: request.requestId,
   }
+  const client = await ports.directory.client(clientId, freshness)
+  const about = client?.kind === 'resource' ? known : { ...known, agent: clientId }
   const no = (refusal: Refusal): Considered => ({ refusal, about })
-
-  const agent = await ports.directory.client(clientId, freshness)
-  if (agent?.status !== 'active') return no(refuse('client_inactive', 'the agent is not active'))
-  if (agent.kind !== 'agent') return no(refuse('grant_not_allowed', 'only an agent exchanges for an action'))
-  const isActive = (kid: string) => agent.keys.some((key) => key.kid === kid && isKeyCurrent(key, now))
+  if (client?.status !== 'active') return no(refuse('client_inactive', 'the client is not active'))
+  if (client.kind === 'administrator') return no(refuse('grant_not_allowed', 'only an agent exchanges for an action'))
+  const isActive = (kid: string) => client.keys.some((key) => key.kid === kid && isKeyCurrent(key, now))
   if (!isActive(assertionKid)) return no(refuse('assertion_invalid', 'the key of the assertion is not active'))
   if (!isActive(jkt)) return no(refuse('proof_key_mismatch', 'the key of the proof is not active'))
 
-  // For whom: the token names a delegation, the row decides (RFC 8693 §4.4).
-  const subject = await ports.subjectTokens.verify(request.subjectToken, now)
-  if (isRefusal(subject)) return no(subject)
-  if (subject.agentId !== agent.id) return no(refuse('subject_token_invalid', '"may_act" names another agent'))
-  const delegation = await ports.directory.delegation(subject.delegationId, freshness)
-  if (delegation === undefined || !isNamedBy(delegation, subject)) {
-    return no(refuse('subject_token_invalid', '"subject_token" names no delegation to this agent'))
-  }
+  // An agent acts on its delegation, a resource server on the token that it was called with. Nobody on what is another's.
+  const authority =
+    client.kind === 'agent'
+      ? await considerDelegated(ports, clientId, request, about, freshness, now)
+      : await considerDownstream(ports, client, request, about, freshness, now)
+  if (authority.refusal !== undefined) return authority
 
-  const judged = await judgeAction(ports, delegation, request, freshness, now)
-  about = { ...about, ...judged.about }
-  if (judged.refusal !== undefined) return no(judged.refusal)
-  const { action, resource, because } = judged
-  const charges = chargesAlong(delegation, resource, action)
-  if (isRefusal(charges)) return no(charges)
-
+  const { delegation, action, resource, incoming } = authority
   const chain = chainOf(delegation)
   const iat = Math.floor(now.getTime() / 1_000)
   const lifetimeSeconds = resource.tokenLifetimeSeconds ?? ports.defaultLifetimeSeconds
   const exp = chain.reduce(
     (earliest, { expiresAt }) => Math.min(earliest, actionTokenExpiry(now, lifetimeSeconds, expiresAt)),
-    Number.POSITIVE_INFINITY,
+    incoming?.exp ?? Number.POSITIVE_INFINITY,
   )
-  if (exp <= iat) return no(refuse('delegation_inactive', 'the delegation expires now'))
+  if (exp <= iat)
+    return { refusal: refuse('delegation_inactive', 'the delegation expires now'), about: authority.about }
   const claims: ActionTokenClaims = {
     iss: ports.issuer,
     aud: resource.identifier,
     sub: delegation.principal.id,
-    client_id: agent.id,
-    // Who acts is outermost, the agents it was given on by are inside (RFC 8693 §4.1).
-    act: actorClaim(ports.issuer, chain.map(({ agentId }) => agentId).toReversed()),
+    client_id: clientId,
+    act: authority.act,
     cnf: { jkt },
     authorization_details: [resource.tokenContent === 'digest' ? digestMembers(action) : action.details],
     delegation_id: delegation.id,
-    txn: ports.ids.random(),
+    txn: authority.txn,
     ...(request.turn !== undefined && { turn: request.turn }),
     jti: ports.ids.random(),
     iat,
     exp,
-  }
-  about = {
-    ...about,
-    jti: claims.jti,
-    txn: claims.txn,
-    because,
-    tokenIssuedAt: iat,
-    tokenExpiresAt: exp,
   }
   const decidedOn = {
     assertionKid,
@@ -133,33 +114,61 @@ export async function considerAction(
     actors: chain.map(({ agent: { id, version } }) => ({ id, version })),
     resourceId: resource.id,
     resourceVersion: resource.version,
+    ...(incoming !== undefined && { clientVersion: incoming.clientVersion }),
   }
-  const turnsUntil = delegation.expiresAt.getTime() / 1_000
-  return { about, action, claims, decidedOn, charges, turnsUntil }
+  return {
+    about: {
+      ...authority.about,
+      jti: claims.jti,
+      txn: claims.txn,
+      because: authority.because,
+      tokenIssuedAt: iat,
+      tokenExpiresAt: exp,
+    },
+    ...{ action, claims, decidedOn, charges: authority.charges },
+    turnsUntil: incoming === undefined ? delegation.expiresAt.getTime() / 1_000 : incoming.exp,
+    ...(incoming !== undefined && { askedWith: incoming.jti }),
+  }
 }
 
-/** What the action counts at the limits of every delegation of the chain, of every agent of it, and of the resource. */
-export function chargesAlong(
-  delegation: ChainedDelegation,
-  resource: Resource,
-  action: Action,
-): readonly Charge[] | Refusal<'limit_not_countable'> {
-  const limited: [LimitOwner, Limits | undefined][] = [
-    ...chainOf(delegation)
-      .toReversed()
-      .flatMap(({ id, limits, expiresAt, agent }): [LimitOwner, Limits | undefined][] => [
-        [{ kind: 'delegation', id, until: expiresAt }, limits],
-        [{ kind: 'agent', id: agent.id }, agent.limits],
-      ]),
-    [{ kind: 'resource', id: resource.id }, resource.limits],
-  ]
-  const charges: Charge[] = []
-  for (const [owner, limits] of limited) {
-    const counted = limits === undefined ? [] : chargesOf(owner, limits, action)
-    if (isRefusal(counted)) return counted
-    charges.push(...counted)
-  }
-  return charges
+/** An agent on its own delegation. */
+async function considerDelegated(
+  ports: ConsiderPorts,
+  agentId: string,
+  request: ExchangeWish,
+  known: AboutExchange,
+  freshness: Freshness,
+  now: Date,
+): Promise<Authority | NoAuthority> {
+  const delegation = await delegationOf(ports, agentId, request.subjectToken, freshness, now)
+  if (isRefusal(delegation)) return { refusal: delegation, about: known }
+  const judged = await judgeAction(ports, delegation, request, freshness, now)
+  const about = { ...known, ...judged.about }
+  if (judged.refusal !== undefined) return { refusal: judged.refusal, about }
+  const { action, resource, because } = judged
+  const charges = chargesAlong(delegation, resource, action, true)
+  if (isRefusal(charges)) return { refusal: charges, about }
+  // Who acts is outermost, the agents it was given on by are inside (RFC 8693 §4.1).
+  const actors = chainOf(delegation).map((link) => link.agentId)
+  const act = actorClaim(ports.issuer, actors.toReversed())
+  return { about, delegation, action, resource, because, charges, act, txn: ports.ids.random() }
+}
+
+/** The delegation that an agent presents as its own: the token names it, the row decides (RFC 8693 §4.4). */
+export async function delegationOf(
+  ports: { readonly directory: Pick<Directory, 'delegation'>; readonly subjectTokens: SubjectTokens },
+  agentId: string,
+  subjectToken: string,
+  freshness: Freshness,
+  now: Date,
+): Promise<ChainedDelegation | Refusal> {
+  const subject = await ports.subjectTokens.verify(subjectToken, now)
+  if (isRefusal(subject)) return subject
+  if (subject.agentId !== agentId) return refuse('subject_token_invalid', '"may_act" names another agent')
+  const delegation = await ports.directory.delegation(subject.delegationId, freshness)
+  return delegation === undefined || !isNamedBy(delegation, subject)
+    ? refuse('subject_token_invalid', '"subject_token" names no delegation to this agent')
+    : delegation
 }
 
 /** The row and the token tell the same story, or the token is not of this delegation. */

@@ -54,13 +54,8 @@ export async function judgeAction(
   const no = (refusal: Refusal): Judged => ({ refusal, about })
 
   const chain = chainOf(delegation)
-  if (!chain.every((link) => isDelegationCurrent(link, now))) {
-    return no(refuse('delegation_inactive', 'the delegation is revoked, expired or not yet valid'))
-  }
-  if (delegation.principal.status !== 'active') return no(refuse('principal_inactive', 'the principal is not active'))
-  if (!chain.every(({ agent }) => agent.status === 'active')) {
-    return no(refuse('actor_inactive', 'an agent of the actor chain is not active'))
-  }
+  const fallen = standing(delegation, now)
+  if (fallen !== undefined) return no(fallen)
 
   // Where (RFC 8707 §2).
   const resource = await ports.directory.resource(wish.resource, freshness)
@@ -69,20 +64,11 @@ export async function judgeAction(
     return no(refuse('resource_not_delegated', 'the delegation does not name this "resource"'))
   }
 
-  // Step 2: what exactly do they want to do? Unknown types and members are refused (RFC 9396 §5).
-  const element = soleElement(wish.authorizationDetails)
-  if (isRefusal(element)) return no(element)
-  const type = isJsonObject(element) ? ownMember(element, 'type') : undefined
-  const known = typeof type === 'string' ? await ports.directory.actionType(type, freshness) : undefined
-  if (known === undefined) return no(refuse('action_type_unknown', 'unknown action "type"', 'type'))
-  about = { ...about, actionType: known.actionType.type, actionTypeVersion: known.actionType.version }
-  if (!takesActionType(resource, known.actionType.type)) {
-    return no(refuse('action_type_not_at_resource', 'this "resource" does not take actions of this type'))
-  }
-  const action = parseAction(element, known.actionType, resource.identifier)
-  if (isRefusal(action)) return no(action)
-  about = { ...about, action: action.canonical, actionDigest: action.digest }
-  if (known.status !== 'active') return no(refuse('action_type_inactive', 'the action type is suspended', 'type'))
+  // Step 2: what exactly do they want to do?
+  const read = await readAction(ports, resource, wish.authorizationDetails, freshness)
+  about = { ...about, ...read.about }
+  if (read.refusal !== undefined) return no(read.refusal)
+  const { action } = read
 
   // Steps 3 and 4: the action fits one bound of every delegation of the chain wholly, or it is forbidden. That a child is
   // within its parent was found when it was made; here it is not relied on.
@@ -97,6 +83,48 @@ export async function judgeAction(
     because = decision.because
   }
   return { about, action, resource, because }
+}
+
+/** Why a delegation lets nothing happen at this moment: its own state, its principal's, or that of anything above it. */
+export function standing(delegation: ChainedDelegation, now: Date): Refusal | undefined {
+  const chain = chainOf(delegation)
+  if (!chain.every((link) => isDelegationCurrent(link, now))) {
+    return refuse('delegation_inactive', 'the delegation is revoked, expired or not yet valid')
+  }
+  if (delegation.principal.status !== 'active') return refuse('principal_inactive', 'the principal is not active')
+  if (!chain.every(({ agent }) => agent.status === 'active')) {
+    return refuse('actor_inactive', 'an agent of the actor chain is not active')
+  }
+  return undefined
+}
+
+type ReadAction =
+  | { readonly refusal: Refusal; readonly about: Partial<About> }
+  | { readonly refusal?: never; readonly about: Partial<About>; readonly action: Action }
+
+/** The one action that is asked for at a resource. Unknown types and members are refused (RFC 9396 §5). */
+export async function readAction(
+  ports: JudgePorts,
+  resource: Resource,
+  authorizationDetails: string,
+  freshness: Freshness,
+): Promise<ReadAction> {
+  let about: Partial<About> = {}
+  const no = (refusal: Refusal): ReadAction => ({ refusal, about })
+  const element = soleElement(authorizationDetails)
+  if (isRefusal(element)) return no(element)
+  const type = isJsonObject(element) ? ownMember(element, 'type') : undefined
+  const known = typeof type === 'string' ? await ports.directory.actionType(type, freshness) : undefined
+  if (known === undefined) return no(refuse('action_type_unknown', 'unknown action "type"', 'type'))
+  about = { actionType: known.actionType.type, actionTypeVersion: known.actionType.version }
+  if (!takesActionType(resource, known.actionType.type)) {
+    return no(refuse('action_type_not_at_resource', 'this "resource" does not take actions of this type'))
+  }
+  const action = parseAction(element, known.actionType, resource.identifier)
+  if (isRefusal(action)) return no(action)
+  about = { ...about, action: action.canonical, actionDigest: action.digest }
+  if (known.status !== 'active') return no(refuse('action_type_inactive', 'the action type is suspended', 'type'))
+  return { about, action }
 }
 
 /** Whether the delegation, or one of its bounds, names the place. Which bound counts is decided later. */

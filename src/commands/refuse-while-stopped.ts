@@ -6,8 +6,8 @@ export interface StopPorts {
   readonly stops: Stops
 }
 
-/** While everything is stopped an agent is given nothing; administrators must go on, or nobody could undo it. */
+/** While everything is stopped an agent is given nothing. Administrators and followers of the feed go on. */
 export async function refuseWhileStopped({ stops }: StopPorts, client: Client): Promise<Refusal | undefined> {
-  if (client.kind === 'administrator' || !(await stops.isEverythingStopped())) return undefined
+  if (client.kind !== 'agent' || !(await stops.isEverythingStopped())) return undefined
   return refuse('stopped', 'an administrator has stopped everything')
 }

@@ -57,6 +57,7 @@ export type DelegationRefusalCode =
   | 'delegation_inactive'
   | 'principal_inactive'
   | 'actor_inactive'
+  | 'actor_token_invalid'
 
 /** A one-time code by which an agent binds a key. */
 export type EnrolmentRefusalCode = 'enrolment_invalid'
@@ -100,10 +101,18 @@ export type DecisionRefusalCode =
   | 'limit_not_countable'
   | 'turn_key_mismatch'
   | 'turn_over'
+  | 'delegation_not_permitted'
+  | 'delegation_full'
   | 'stopped'
 
 /** A resource server comparing the call in front of it with the token (resource SDK, gateway). */
-export type EnforcementRefusalCode = 'action_mismatch' | 'replay_store_full'
+export type EnforcementRefusalCode =
+  | 'action_mismatch'
+  | 'replay_store_full'
+  | 'token_inactive'
+  | 'call_running'
+  | 'call_unfinished'
+  | 'call_finished'
 
 export type RefusalCode =
   | RequestRefusalCode

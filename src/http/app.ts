@@ -12,6 +12,7 @@ export interface AppParts {
   readonly introspection: Middleware
   readonly revocation: Middleware
   readonly receipts: Middleware
+  readonly revocationFeed: Middleware
   readonly enrolment: Middleware
   readonly ownDelegations: Middleware
   readonly metadata: Middleware
@@ -42,6 +43,7 @@ export function createApp(parts: AppParts): Koa {
   router.post('/receipts', parts.receipts)
   router.post('/enrol', parts.enrolment)
   router.get('/delegations', parts.ownDelegations)
+  router.get('/revocations', parts.revocationFeed)
   router.get('/.well-known/oauth-authorization-server', openToAllOrigins, parts.metadata)
   router.get('/.well-known/openid-configuration', openToAllOrigins, parts.metadata)
   router.get('/jwks', openToAllOrigins, parts.jwks)

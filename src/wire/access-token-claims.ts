@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { isJsonObject, type JsonObject } from '../core/json.ts'
 
 /** What an access token of ours is for. An action token is the only one that is used at a resource server. */
-export type TokenUse = 'action' | 'agent' | 'subject' | 'admin'
+export type TokenUse = 'action' | 'agent' | 'resource' | 'subject' | 'admin'
 
 const Id = z.string().min(1).max(255)
 const Text = z.string().min(1).max(2_048)
@@ -63,6 +63,9 @@ export type ActionTokenClaims = z.infer<typeof ActionTokenClaims>
 export const AgentTokenClaims = z.looseObject({ ...registered, token_use: z.literal('agent'), cnf: Confirmation })
 export type AgentTokenClaims = z.infer<typeof AgentTokenClaims>
 
+/** What a resource server calls the server itself with: to follow the revocation feed. */
+export const ResourceTokenClaims = z.looseObject({ ...registered, token_use: z.literal('resource'), cnf: Confirmation })
+
 /** Names a delegation. No bearer secret: only the agent it names can use it, so it is bound to no key. */
 export const SubjectTokenClaims = z.looseObject({
   ...registered,
@@ -84,6 +87,7 @@ export type AdminTokenClaims = z.infer<typeof AdminTokenClaims>
 export const ACCESS_TOKEN_CLAIMS = {
   action: ActionTokenClaims,
   agent: AgentTokenClaims,
+  resource: ResourceTokenClaims,
   subject: SubjectTokenClaims,
   admin: AdminTokenClaims,
 } as const satisfies Record<TokenUse, z.ZodType>

@@ -5,8 +5,8 @@ import { startTestServer, type TestServer } from '../support/server.ts'
 import { claimsOf, createWorld, type World } from '../support/world.ts'
 import { proof } from '../wire/signing.ts'
 
-type Kind = 'action' | 'agent' | 'subject' | 'admin' | 'assertion' | 'proof'
-const KINDS: readonly Kind[] = ['action', 'agent', 'subject', 'admin', 'assertion', 'proof']
+type Kind = 'action' | 'agent' | 'resource' | 'subject' | 'admin' | 'assertion' | 'proof'
+const KINDS: readonly Kind[] = ['action', 'agent', 'resource', 'subject', 'admin', 'assertion', 'proof']
 
 let server: TestServer
 let world: World
@@ -22,6 +22,8 @@ async function tokenOf(kind: Kind): Promise<string> {
       return issued(world.exchange())
     case 'agent':
       return issued(clientToken(server.issuer, world.agent))
+    case 'resource':
+      return issued(clientToken(server.issuer, world.resource))
     case 'subject':
       return world.wish.subjectToken
     case 'admin':
@@ -44,16 +46,17 @@ const asAdministrator = (token: string, holder: TestClient, scheme = 'DPoP', met
   })
 }
 
-describe('the uses of the four tokens do not overlap', () => {
+describe('the uses of the five tokens do not overlap', () => {
   test('each says what it is for: token_use and aud', async () => {
     const said = []
-    for (const kind of ['action', 'agent', 'subject', 'admin'] as const) {
+    for (const kind of ['action', 'agent', 'resource', 'subject', 'admin'] as const) {
       const { token_use, aud } = claimsOf(await tokenOf(kind))
       said.push([kind, token_use, aud])
     }
     expect(said).toEqual([
       ['action', undefined, world.identifier],
       ['agent', 'agent', server.issuer],
+      ['resource', 'resource', server.issuer],
       ['subject', 'subject', server.issuer],
       ['admin', 'admin', server.issuer],
     ])

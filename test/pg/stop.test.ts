@@ -49,6 +49,9 @@ interface Stop {
   readonly method: 'POST' | 'DELETE'
   readonly path: (world: World) => string
   readonly resume?: (world: World) => string
+  readonly resumeMethod?: 'DELETE'
+  /** Done to the world before the trial. */
+  readonly prepare?: (world: World) => Promise<unknown>
 }
 
 const suspendable = (name: string, refusal: string, of: (world: World) => string): Stop => ({
@@ -56,6 +59,9 @@ const suspendable = (name: string, refusal: string, of: (world: World) => string
   path: (world) => `${of(world)}/suspend`,
   resume: (world) => `${of(world)}/resume`,
 })
+/** The root of each delegation that has one. */
+const roots = new Map<string, string>()
+
 const STOPS: readonly Stop[] = [
   suspendable('the agent', '401 invalid_client', ({ agent }) => `/admin/agents/${agent.id}`),
   suspendable('the principal', '400 invalid_grant', ({ principal }) => `/admin/principals/${principal}`),
@@ -64,6 +70,28 @@ const STOPS: readonly Stop[] = [
   {
     ...{ name: 'revoking the delegation', refusal: '400 invalid_grant', method: 'DELETE' },
     path: ({ delegation }) => `/admin/delegations/${delegation.id}`,
+  },
+  {
+    ...{ name: 'revoking the root of its tree', refusal: '400 invalid_grant', method: 'DELETE' },
+    prepare: async (world) => {
+      // Another delegation becomes the root that this one was given on from.
+      const { id } = await ok(
+        world.api.call('POST', '/admin/delegations', {
+          ...{ principal: world.principal, agent: world.agent.id, resource: world.identifier },
+          authorization_details: [
+            { type: 'email_send', to: { $any: true }, subject: { $any: true }, body: { $any: true } },
+          ],
+        }),
+      )
+      const lineage = [id, world.delegation.id]
+      await pair.client.query('UPDATE delegation SET lineage = $2 WHERE id = $1', [world.delegation.id, lineage])
+      roots.set(world.delegation.id, id)
+    },
+    path: ({ delegation }) => `/admin/delegations/${roots.get(delegation.id)}`,
+  },
+  {
+    ...{ name: 'stopping everything', refusal: '400 access_denied', method: 'POST' },
+    ...{ path: () => '/admin/stop', resume: () => '/admin/stop', resumeMethod: 'DELETE' },
   },
   {
     ...{ name: 'retiring the key', refusal: '401 invalid_client', method: 'DELETE' },
@@ -76,6 +104,7 @@ describe('while exchanges run on both processes', () => {
     let [before, after] = [0, 0]
     for (let trial = 0; trial < TRIALS; trial += 1) {
       const world = await createWorld(pair)
+      await stop.prepare?.(world)
       const load = startLoad(pair, world, sender)
       await load.answered(10 + trial * 7)
       await ok(world.api.call(stop.method, stop.path(world), { reason: 'test' }))
@@ -104,7 +133,7 @@ describe('while exchanges run on both processes', () => {
       after += late.length
 
       if (stop.resume === undefined) continue
-      await ok(world.api.call('POST', stop.resume(world), { reason: 'test' }))
+      await ok(world.api.call(stop.resumeMethod ?? 'POST', stop.resume(world), { reason: 'test' }))
       for (const member of MEMBERS) expect((await exchangeAt(member, world)).status).toBe(200)
     }
     console.log(`${stop.name}: ${TRIALS} trials, ${before} tokens before, ${after} refused exchanges after, no token`)

@@ -19,11 +19,12 @@ const RIGHT = {
     ...{ authorization_details: [{ type: 'email_send', to: ['b@c.example'] }], delegation_id: 'd-1', txn: 'x-1' },
   },
   agent: { ...common, aud: ISSUER, sub: 'planner', token_use: 'agent', cnf },
+  resource: { ...common, aud: ISSUER, sub: 'mail', token_use: 'resource', cnf },
   subject: { ...common, aud: ISSUER, token_use: 'subject', may_act: { sub: 'planner' } },
   admin: { ...common, aud: ISSUER, sub: 'admin', token_use: 'admin', cnf, scope: 'admin' },
 } as const
 const USES = Object.keys(RIGHT) as TokenUse[]
-const AUDIENCE = { action: 'https://mail.example', agent: ISSUER, subject: ISSUER, admin: ISSUER }
+const AUDIENCE = { action: 'https://mail.example', agent: ISSUER, resource: ISSUER, subject: ISSUER, admin: ISSUER }
 
 interface Change {
   readonly claims?: Record<string, unknown>

@@ -115,7 +115,10 @@ BEGIN
     -- Where a resource server made the exchange it must be active; an agent is one of the chain below.
     AND (c."client" = c."agent" OR rc."status" = 'active')
     AND NOT EXISTS (SELECT 1 FROM "generation" g WHERE c."at" <= g."restored_at" OR g."stopped_at" IS NOT NULL)
-    AND NOT EXISTS (SELECT 1 FROM "revoked_token" x WHERE x."jti" = c."jti" OR x."jti" = ANY (c."token_lineage"))
+    AND NOT EXISTS (SELECT 1 FROM "revoked_token" x WHERE x."jti" = c."jti")
+    -- What it was exchanged from must be live too, and so what that was exchanged from.
+    AND (cardinality(c."token_lineage") = 0
+      OR EXISTS (SELECT 1 FROM writ_live_token(c."token_lineage"[cardinality(c."token_lineage")], moment)))
     AND NOT EXISTS (
       SELECT 1 FROM unnest(d."lineage") AS l (id) LEFT JOIN "delegation" e ON e."id" = l.id
       LEFT JOIN "agent" a ON a."id" = e."agent_id"
@@ -223,7 +226,7 @@ END $$;
 --
 -- entries: [{ n, request, decision: 'issued' | 'refused' | 'none', refusal, … columns of record,
 --             assertion_kid, lineage, actors, actor_versions: of every agent of the chain, root first,
---             resource_id, resource_version, token_lineage,
+--             resource_id, resource_version, token_lineage, client_version: of a resource server that makes the exchange,
 --             turn_key: hex, turn_until: epoch seconds, claims: what will be signed,
 --             charges: [{ owner, rule, max, amount, seconds, until: epoch seconds, label }] }]; n counts from 0 without a gap.
 -- marks:   as before.
@@ -285,15 +288,15 @@ BEGIN
       WHEN p."status" IS DISTINCT FROM 'active' THEN 'principal_inactive'
       WHEN line.is_over IS DISTINCT FROM false THEN 'delegation_inactive'
       WHEN chain.is_stopped IS DISTINCT FROM false THEN 'actor_inactive'
-      WHEN EXISTS (
-        SELECT 1 FROM unnest(e.token_lineage) AS l (jti) LEFT JOIN "record" c ON c."jti" = l.jti
-        WHERE c."jti" IS NULL OR c."token_expires_at" <= moment OR c."at" <= g."restored_at"
-          OR EXISTS (SELECT 1 FROM "revoked_token" x WHERE x."jti" = l.jti)
-      ) THEN 'subject_token_invalid'
+      WHEN cardinality(e.token_lineage) > 0
+        AND NOT EXISTS (SELECT 1 FROM writ_live_token(e.token_lineage[cardinality(e.token_lineage)], moment))
+        THEN 'subject_token_invalid'
       WHEN r."status" IS DISTINCT FROM 'active' THEN 'resource_unknown'
       WHEN t."status" IS DISTINCT FROM 'active' THEN 'action_type_inactive'
       WHEN r."version" IS DISTINCT FROM e.resource_version OR t."version" IS DISTINCT FROM e.action_type_version
-        OR chain.is_changed THEN 'stale'
+        OR chain.is_changed
+        -- The rules of the resource server that asks are part of it.
+        OR (e.client_version IS NOT NULL AND rc."version" IS DISTINCT FROM e.client_version) THEN 'stale'
       -- Whoever does not know of limits does not mint where there are any.
       WHEN e.charges IS NULL AND (line.is_limited OR chain.is_limited OR r."limits" IS NOT NULL) THEN 'stale'
       ELSE 'ok'
@@ -301,7 +304,7 @@ BEGIN
     FROM jsonb_to_recordset(entries) AS e (
       n int, decision text, client text, agent text, assertion_kid text, jkt text, principal text, lineage text[],
       actors text[], actor_versions int[], token_lineage text[], resource_id text, resource_version int, action_type text,
-      action_type_version int, charges jsonb)
+      action_type_version int, charges jsonb, client_version int)
     LEFT JOIN "generation" g ON g."id" = 1
     LEFT JOIN (
       SELECT m.n, min(m.kind) AS kind

@@ -1,7 +1,10 @@
+import type { ActorTokens } from '../../chain-ports.ts'
+import type { ActorClaim } from '../../core/agent/actor-chain.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import type { ActionTokens, ClientTokens, NewKeyProofs, RevocableToken, RevocableTokens } from '../../ports.ts'
 import { readAccessToken, verifyAccessToken } from '../../wire/access-token.ts'
+import type { ActionTokenClaims } from '../../wire/access-token-claims.ts'
 import { checkProof } from '../../wire/dpop.ts'
 import { parsePublicJwk } from '../../wire/jwk.ts'
 import type { KeyObjectCache } from '../../wire/key-object-cache.ts'
@@ -15,7 +18,38 @@ export function actionTokens(issuer: string, keys: SigningKeys): ActionTokens {
     verify: (token, audience, now) => {
       const claims = verifyAccessToken(token, { use: 'action', issuer, audience, now, keys: keys.verificationKey })
       // Parsed by the strict scanner when it was verified, so it is JSON throughout.
-      return isRefusal(claims) ? claims : { jti: claims.jti, json: claims as unknown as JsonObject }
+      if (isRefusal(claims)) return claims
+      const { jti, exp, txn, act } = claims
+      return { jti, exp, txn, act: toActor(act, issuer), json: claims as unknown as JsonObject }
+    },
+  }
+}
+
+/** The actors as we write them. */
+function toActor({ iss, sub, sub_profile, act }: ActionTokenClaims['act'], issuer: string): ActorClaim {
+  return {
+    ...{ iss: iss ?? issuer, sub },
+    ...(sub_profile === 'ai_agent' && { sub_profile }),
+    ...(act !== undefined && { act: toActor(act, issuer) }),
+  }
+}
+
+/** Agent tokens that name the next actor of a chain (RFC 8693 §2.1): that they are live is asked of the database. */
+export function actorTokens(issuer: string, keys: SigningKeys): ActorTokens {
+  return {
+    verify: (token, now) => {
+      const expected = {
+        use: 'agent',
+        issuer,
+        audience: issuer,
+        now,
+        skewSeconds: 0,
+        keys: keys.verificationKey,
+      } as const
+      const claims = verifyAccessToken(token, expected)
+      if (isRefusal(claims)) return refuse('actor_token_invalid', `"actor_token": ${claims.detail}`)
+      const { client_id: agentId, jti, cnf, iat, exp } = claims
+      return { agentId, jti, jkt: cnf.jkt, iat, exp }
     },
   }
 }

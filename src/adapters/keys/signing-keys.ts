@@ -11,6 +11,7 @@ import type { Clock, Signer } from '../../ports.ts'
 import type { TokenSigner, VerificationKey } from '../../wire/access-token.ts'
 import { jwkThumbprint, type PublicJwk, parsePublicJwk } from '../../wire/jwk.ts'
 import { signJws } from '../../wire/jws.ts'
+import { SECURITY_EVENT_TYP } from '../../wire/security-event.ts'
 import type { Query } from '../prisma/open-database.ts'
 import type { KeyEncryption } from './key-encryption.ts'
 
@@ -108,6 +109,10 @@ export async function openSigningKeys(query: Query, encryption: KeyEncryption, c
     signAccessToken: async (claimsJson) => {
       const { kid, privateKey } = active()
       return signJws({ typ: 'at+jwt', kid }, claimsJson, privateKey, ALGORITHM)
+    },
+    signSecurityEvent: async (claimsJson) => {
+      const { kid, privateKey } = active()
+      return signJws({ typ: SECURITY_EVENT_TYP, kid }, claimsJson, privateKey, ALGORITHM)
     },
     signIntrospection: async (claimsJson) => {
       const { kid, privateKey } = active()

@@ -24,6 +24,7 @@ const TABLES = [
   'agent',
   'principal',
   'resource',
+  'downstream_rule',
   'administrator',
   'action_type',
   'delegation',

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { Resource } from '../../core/action/resource.ts'
 import type { Client, ClientKey, ClientKind, PublicJwk, Status } from '../../core/agent/client.ts'
 import { type ChainedDelegation, type Delegable, NOT_DELEGABLE } from '../../core/delegation/delegation.ts'
+import type { DownstreamRule, DownstreamRules } from '../../core/delegation/downstream.ts'
 import type { Limits } from '../../core/delegation/limits.ts'
 import type { JsonValue } from '../../core/json.ts'
 import type { Directory } from '../../ports.ts'
@@ -23,11 +24,13 @@ export function directory(query: Query, catalogue: Catalogue): Directory {
   const clients = new LRUCache<string, Client>({ max: REMEMBERED })
   const delegations = new LRUCache<string, ChainedDelegation>({ max: REMEMBERED })
   const resources = new LRUCache<string, Resource>({ max: REMEMBERED })
+  const downstream = new LRUCache<string, DownstreamRules>({ max: REMEMBERED })
   return {
     client: remembering(clients, (id) => readClient(query, id)),
     delegation: remembering(delegations, (id) => readDelegation(query, id)),
     resource: remembering(resources, (identifier) => readResource(query, identifier)),
     actionType: catalogue.find,
+    downstream: remembering(downstream, (id) => readDownstream(query, id)),
   }
 }
 
@@ -147,12 +150,6 @@ export const readDelegable = ({ max_depth, agents }: DelegableColumn): Delegable
   ...(agents !== undefined && { agents }),
 })
 
-/** The same the other way. */
-export const toDelegableColumn = ({ maxDepth, agents }: Delegable) => ({
-  max_depth: maxDepth,
-  ...(agents !== undefined && { agents: [...agents] }),
-})
-
 interface ResourceRow {
   readonly id: string
   readonly identifier: string
@@ -183,4 +180,18 @@ async function readResource(query: Query, identifier: string): Promise<Resource 
     tokenContent: row.token_content,
     ...(row.limits !== null && { limits: row.limits }),
   }
+}
+
+/** Rules and the version that they are part of, by one statement: a commit notices when either changed. */
+async function readDownstream(query: Query, id: string): Promise<DownstreamRules | undefined> {
+  const [row] = await query<{ version: number; rules: readonly DownstreamRule[] }>(
+    `SELECT r.version, (
+       SELECT coalesce(json_agg(json_build_object('id', d.id, 'from', d.from_bound, 'toResource', d.to_resource,
+         'authorizationDetails', d.authorization_details, 'maxPerToken', d.max_per_token) ORDER BY d.id), '[]')
+       FROM downstream_rule d WHERE d.resource_id = r.id AND d.removed_at IS NULL) AS rules
+     FROM resource r WHERE r.id = $1`,
+    [id],
+    'read_downstream',
+  )
+  return row
 }

@@ -153,6 +153,7 @@ const toGrounds = ({ attemptId, decidedOn, charges, turn }: CommitEntry & { read
   actor_versions: decidedOn.actors.map(({ version }) => version),
   resource_id: decidedOn.resourceId,
   resource_version: decidedOn.resourceVersion,
+  client_version: decidedOn.clientVersion,
   charges: charges.map(({ owner, rule, max, amount, seconds, label }) => ({
     ...{ owner: ownerKey(owner), rule, max, amount, seconds, label },
     ...(owner.until !== undefined && { until: owner.until.getTime() / 1_000 }),

@@ -32,17 +32,17 @@ export function oidcStore(query: Query, issuance: Issuance, ids: Ids, clock: Clo
       return outcome === 'committed'
     },
     recordClientToken: async ({ jti, client, jkt, scope, iat, exp, requestId }) => {
-      const isAgent = client.kind === 'agent'
+      const kind = client.kind === 'administrator' ? 'admin_token' : `${client.kind}_token`
       const recorded = await query(
         `INSERT INTO record (id, kind, decision, client, agent, jti, jkt, because, token_issued_at, token_expires_at, request_id)
          SELECT $1, $2, 'issued', $3, $4, $5, $6, $7::jsonb, to_timestamp($8), to_timestamp($9), $10
-         WHERE $2 = 'admin_token' OR NOT EXISTS (SELECT 1 FROM generation WHERE stopped_at IS NOT NULL)
+         WHERE $2 <> 'agent_token' OR NOT EXISTS (SELECT 1 FROM generation WHERE stopped_at IS NOT NULL)
          RETURNING 1 AS one`,
         [
           ids.recordId(),
-          isAgent ? 'agent_token' : 'admin_token',
+          kind,
           client.id,
-          isAgent ? client.id : null,
+          client.kind === 'agent' ? client.id : null,
           jti,
           jkt,
           JSON.stringify({ scope }),

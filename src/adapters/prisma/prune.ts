@@ -14,6 +14,8 @@ const PRUNES = [
   `DELETE FROM idempotency_key WHERE created_at < now() - interval '24 hours'`,
   `DELETE FROM turn WHERE key IN (SELECT key FROM turn WHERE forget_at < now() - interval '1 minute' LIMIT ${BATCH})`,
   `DELETE FROM token_use WHERE jti IN (SELECT jti FROM token_use WHERE forget_at < now() LIMIT ${BATCH})`,
+  // Followers that come back later than that are told everything anew.
+  `DELETE FROM revocation_event WHERE at < now() - interval '2 hours'`,
   // What leaves a counter by itself is taken off it first; then nothing of it is needed any more.
   `SELECT writ_settle_limits(1000) AS counters`,
   `DELETE FROM limit_use WHERE (jti, counter_id) IN (

@@ -18,16 +18,33 @@ export function revocations(database: Pick<Database, 'query' | 'transaction'>): 
     },
     revokeDelegation: (delegationId, entry) =>
       database.transaction(async (query) => {
-        // The whole tree: every delegation whose lineage holds this one.
-        const ended = await query<{ id: string; principal_id: string }>(
-          `UPDATE delegation SET status = 'revoked', revoked_at = now(), reason = 'revoked by the agent'
-           WHERE (id = $1 OR lineage @> ARRAY[$1]) AND status = 'active' RETURNING id, principal_id`,
-          [delegationId],
-        )
+        const ended = await endTree(query, delegationId, 'revoked by the agent', new Date())
         const [root] = ended
         if (root !== undefined) await recordDelegation(query, delegationId, root.principal_id, ended.length, entry)
       }),
   }
+}
+
+/**
+ * Ends a delegation and everything that was given on from it, and tells which of them were active.
+ *
+ * The delegation itself is locked first, by a statement of its own: whoever gives it on holds it until he is done, so the
+ * second statement sees what he made; whoever comes later finds it ended. Parents before children, as in writ_delegate_on.
+ */
+export async function endTree(
+  query: Database['query'],
+  delegationId: string,
+  reason: string | null,
+  now: Date,
+): Promise<readonly { readonly id: string; readonly principal_id: string }[]> {
+  await query('SELECT 1 AS locked FROM delegation WHERE id = $1 FOR NO KEY UPDATE', [delegationId])
+  return query(
+    `UPDATE delegation SET status = 'revoked', revoked_at = $2, reason = $3 WHERE id IN (
+       SELECT id FROM delegation WHERE (id = $1 OR lineage @> ARRAY[$1]) AND status = 'active'
+       ORDER BY cardinality(lineage), id FOR NO KEY UPDATE)
+     RETURNING id, principal_id`,
+    [delegationId, now, reason],
+  )
 }
 
 async function recordDelegation(

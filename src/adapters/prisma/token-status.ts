@@ -1,3 +1,4 @@
+import type { IncomingTokens } from '../../chain-ports.ts'
 import type { JsonObject } from '../../core/json.ts'
 import type { TokenStatus } from '../../ports.ts'
 import type { Query } from './open-database.ts'
@@ -6,6 +7,9 @@ import type { Query } from './open-database.ts'
 const LIVE = `
   SELECT l.action FROM writ_live_token($1, clock_timestamp()) l
   WHERE NOT EXISTS (SELECT 1 FROM token_use u WHERE u.jti = $1)`
+const INCOMING = `
+  SELECT l.action, c.delegation, c.token_lineage FROM writ_live_token($1, clock_timestamp()) l
+  JOIN record c ON c.jti = $1`
 
 export function tokenStatus(query: Query): TokenStatus {
   return {
@@ -13,6 +17,26 @@ export function tokenStatus(query: Query): TokenStatus {
       const [row] = await query<{ action: string }>(LIVE, [jti], 'live_token')
       // Our own canonical text, written when the token was recorded.
       return row === undefined ? undefined : { action: JSON.parse(row.action) as JsonObject }
+    },
+  }
+}
+
+/** Tokens that are exchanged for another: on record and live, whether consumed or not. */
+export function incomingTokens(query: Query): IncomingTokens {
+  return {
+    find: async (jti) => {
+      const [row] = await query<{ action: string; delegation: string; token_lineage: readonly string[] }>(
+        INCOMING,
+        [jti],
+        'incoming_token',
+      )
+      return row === undefined
+        ? undefined
+        : {
+            action: JSON.parse(row.action) as JsonObject,
+            delegationId: row.delegation,
+            tokenLineage: row.token_lineage,
+          }
     },
   }
 }

@@ -12,6 +12,7 @@ import type { Io } from '../io.ts'
 import { fields, text } from '../output/fields.ts'
 import { distance, numericDate, timeOf } from '../output/moment.ts'
 import { printList } from '../output/print-list.ts'
+import { addTree } from './delegation-tree.ts'
 import { NOTATION_HELP } from './notation-help.ts'
 import { addPaging, countOf, type PagingOptions } from './paging.ts'
 import { readActionType, readBounds } from './read-bounds.ts'
@@ -29,12 +30,14 @@ export function addDelegations(program: Command, io: Io): void {
       `writ delegations create --for alice --agent planner --resource https://mail.example \\\n      --allow 'email_send to=*@company.com max-items=2' --for-days 30`,
     ],
     ['writ delegations explain dlg_0199…', 'what it allows, in sentences'],
-    ['writ delegations revoke dlg_0199…', 'end it, at once'],
+    ['writ delegations tree dlg_0199…', 'what was given on from it'],
+    ['writ delegations revoke dlg_0199…', 'end it and all below it, at once'],
   ])
   addCreate(group, io)
   addListing(group, io)
   addShow(group, io)
   addExplain(group, io)
+  addTree(group, io)
   addRevoke(group, io)
 }
 

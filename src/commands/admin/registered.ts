@@ -17,3 +17,4 @@ export type {
   SignSubjectToken,
   StoredAnswer,
 } from '../../admin-ports.ts'
+export type { RegisteredDownstreamRule, TreeNode } from '../../chain-ports.ts'

@@ -3,7 +3,7 @@ import type { ChainedDelegation, Delegation } from '../../core/delegation/delega
 import { fitsUnder, type LimitLeft, limitLeft } from '../../core/delegation/remaining.ts'
 import { canonicalJson, type JsonValue } from '../../core/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
-import { chargesAlong } from '../consider-action.ts'
+import { chargesAlong } from '../authority.ts'
 import { type Judged, judgeAction } from '../judge-action.ts'
 import type { AdminPorts } from './change-call.ts'
 
@@ -88,7 +88,7 @@ async function tryLimits(
 ): Promise<
   { readonly refusal: Refusal; readonly limit?: LimitLeft } | { readonly refusal?: never; readonly limits: LimitLeft[] }
 > {
-  const charges = chargesAlong(delegation, resource, action)
+  const charges = chargesAlong(delegation, resource, action, true)
   if (isRefusal(charges)) return { refusal: charges }
   const used = await registry.read.counters.used(charges)
   const limits: LimitLeft[] = []

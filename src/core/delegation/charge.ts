@@ -52,8 +52,16 @@ export function readRule(text: string): Rule | undefined {
   return rule.uses === true || typeof rule.member === 'string' ? (rule as Rule) : undefined
 }
 
+/** What one token of a downstream rule counts at the token that it is asked for with. */
+export const downstreamCharge = (owner: LimitOwner, rule: string, maxPerToken: number): Charge => ({
+  ...{ owner, rule: JSON.stringify({ downstream: rule }), max: String(maxPerToken), amount: '1' },
+  label: 'limit reached: max_per_token of the downstream rule',
+})
+
 /**
  * What an action counts at the limits of one owner, in the order in which they were written.
+ *
+ * `isWithinBounds` says that the action is within the bounds of the delegations; one of a downstream rule need not be.
  *
  * @returns a refusal when the action cannot be counted: a summed member that is missing, negative, hidden behind a digest
  * or no number. What cannot be counted is not allowed.
@@ -62,6 +70,7 @@ export function chargesOf(
   owner: LimitOwner,
   limits: Limits,
   action: Action,
+  isWithinBounds = true,
 ): readonly Charge[] | Refusal<'limit_not_countable'> {
   const charges: Charge[] = []
   const label = (rule: string) => `limit reached: ${rule} of the ${owner.kind}`
@@ -73,7 +82,7 @@ export function chargesOf(
     charges.push({ owner, rule: usesRule(seconds), max: String(max_uses), amount: '1', seconds, label: window })
   }
   for (const sum of limits.sums ?? []) {
-    const counted = readSum(sum, action, owner)
+    const counted = readSum(sum, action, isWithinBounds && owner.kind === 'delegation')
     if (isRefusal(counted)) return counted
     const { member, max, seconds } = sum
     charges.push({
@@ -87,7 +96,7 @@ export function chargesOf(
 function readSum(
   { member, per }: Sum,
   { details }: Action,
-  { kind }: LimitOwner,
+  isOneCurrency: boolean,
 ): { readonly amount: string; readonly per?: string } | Refusal<'limit_not_countable'> {
   const amount = decimalText(valueAt(details, member))
   if (amount === undefined) return refuse('limit_not_countable', 'a limit adds up a member that is missing', member)
@@ -95,7 +104,7 @@ function readSum(
   if (amount.startsWith('-')) return refuse('limit_not_countable', 'a limit adds up a member that is negative', member)
   if (per === undefined) {
     // The bounds of a delegation name one currency (checkLimits); for an agent or a resource nothing does.
-    const isOfManyCurrencies = kind !== 'delegation' && valueAt(details, currencyBeside(member)) !== undefined
+    const isOfManyCurrencies = !isOneCurrency && valueAt(details, currencyBeside(member)) !== undefined
     return isOfManyCurrencies
       ? refuse('limit_not_countable', 'a limit would add up different currencies: it needs "per"', member)
       : { amount }

@@ -10,8 +10,10 @@ export interface TurnIdentity {
   readonly resource: string
   readonly turn: string
   readonly actionDigest: string
+  /** `jti` of the action token that it was asked for with, where there is one: each has turns of its own. */
+  readonly askedWith?: string | undefined
 }
 
 /** The identity as one key: 32 bytes, hexadecimal. */
-export const turnKey = ({ delegationId, resource, turn, actionDigest }: TurnIdentity): string =>
-  sha256Hex(JSON.stringify(['turn', delegationId, resource, turn, actionDigest]))
+export const turnKey = ({ delegationId, resource, turn, actionDigest, askedWith }: TurnIdentity): string =>
+  sha256Hex(JSON.stringify(['turn', delegationId, resource, turn, actionDigest, ...(askedWith ? [askedWith] : [])]))

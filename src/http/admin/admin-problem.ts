@@ -50,6 +50,7 @@ const PROBLEMS: Record<RefusalCode, AdminProblem> = {
   delegation_inactive: INVALID,
   principal_inactive: INVALID,
   actor_inactive: INVALID,
+  actor_token_invalid: INVALID,
   enrolment_invalid: INVALID,
   resource_unknown: INVALID,
   resource_not_delegated: INVALID,
@@ -80,9 +81,15 @@ const PROBLEMS: Record<RefusalCode, AdminProblem> = {
   limit_not_countable: { status: 403 },
   turn_key_mismatch: { status: 403 },
   turn_over: { status: 403 },
+  delegation_not_permitted: { status: 403 },
+  delegation_full: { status: 403 },
   stopped: { status: 403 },
   action_mismatch: INVALID,
   replay_store_full: { status: 503 },
+  token_inactive: { status: 401 },
+  call_running: CONFLICT,
+  call_unfinished: CONFLICT,
+  call_finished: CONFLICT,
 }
 
 /** A body with members that are not as they must be: all of them at once, not one by one. */

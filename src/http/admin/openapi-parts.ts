@@ -61,6 +61,7 @@ export const PARAMETERS: Readonly<Record<string, JsonObject>> = {
   path_id: segment('id', 'The id, or the name of an action type, percent-encoded.'),
   path_kid: segment('kid', 'The RFC 7638 thumbprint of a key.'),
   path_enrolment: segment('enrolment', 'The id of an enrolment.'),
+  path_rule: segment('rule', 'The id of a downstream rule.'),
   path_jti: segment('jti', 'The "jti" of a token.'),
   limit: {
     ...{ name: 'limit', in: 'query', description: 'How many items a page holds at most.' },

@@ -4,6 +4,8 @@ import { administratorRoutes } from './administrator-routes.ts'
 import { agentRoutes } from './agent-routes.ts'
 import { decisionRoutes } from './decision-routes.ts'
 import { delegationRoutes } from './delegation-routes.ts'
+import { delegationTreeRoutes } from './delegation-tree-routes.ts'
+import { downstreamRoutes } from './downstream-routes.ts'
 import { enrolmentRoutes } from './enrolment-routes.ts'
 import { openapiRoute } from './openapi.ts'
 import { principalRoutes } from './principal-routes.ts'
@@ -21,8 +23,10 @@ const rows = (issuer: string): readonly Route[] => [
   ...enrolmentRoutes,
   ...principalRoutes,
   ...resourceRoutes(issuer),
+  ...downstreamRoutes,
   ...actionTypeRoutes,
   ...delegationRoutes,
+  ...delegationTreeRoutes,
   ...decisionRoutes,
   ...administratorRoutes,
   ...accountRoutes,

@@ -17,7 +17,8 @@ export interface ClientCredentialsParts {
 }
 
 /**
- * The grant that gives an agent its agent token, and an administrator the token for the admin API.
+ * The grant that gives an agent its agent token, an administrator the token for the admin API, and a resource server the
+ * one with which it follows the revocation feed.
  *
  * The client is authenticated here, by the same rules as at the exchange; oidc-provider, which then issues the token,
  * repeats what it checks itself.
@@ -48,9 +49,6 @@ export async function grantClientCredentials(
 
 /** Scope is computed per client: an administrator's what is registered for it, everyone else's none (RFC 6749 §3.3). */
 function grantedScope(client: Client, requested: string | undefined): string | Refusal {
-  if (client.kind === 'resource') {
-    return refuse('grant_not_allowed', 'a resource server has no use for a token of this server')
-  }
   const registered = client.kind === 'administrator' ? client.scope : []
   if (requested === undefined) return registered.join(' ')
   const asked = requested.split(' ')

@@ -23,6 +23,8 @@ export function serverMetadata(issuer: string, actionTypes: () => readonly strin
       revocation_endpoint: `${issuer}/revoke`,
       // An extension of ours: where a resource server says what came of a token.
       receipts_endpoint: `${issuer}/receipts`,
+      // And another: what was stopped, for resource servers that verify offline.
+      revocation_feed_endpoint: `${issuer}/revocations`,
       jwks_uri: `${issuer}/jwks`,
       grant_types_supported: [CLIENT_CREDENTIALS, TOKEN_EXCHANGE],
       // No front-channel flow: an empty list, and no authorization endpoint (RFC 8414 §2).

@@ -140,12 +140,7 @@ function configuration(parts: ProviderParts): Configuration {
     extraTokenClaims: async (context, token) => {
       const client = await parts.findClient(token.clientId ?? '')
       const jkt = 'jkt' in token && typeof token.jkt === 'string' ? token.jkt : undefined
-      if (
-        token.kind !== 'ClientCredentials' ||
-        client === undefined ||
-        client.kind === 'resource' ||
-        jkt === undefined
-      ) {
+      if (token.kind !== 'ClientCredentials' || client === undefined || jkt === undefined) {
         throw new errors.InvalidClient('this client gets no token of this kind')
       }
       const scope = typeof token.scope === 'string' ? token.scope : ''
@@ -153,7 +148,7 @@ function configuration(parts: ProviderParts): Configuration {
       const iat = token.iat ?? 0
       const exp = iat + parts.tokenLifetimeSeconds
       await parts.recordClientToken({ jti: token.jti, client, jkt, scope, iat, exp, requestId })
-      return { token_use: client.kind === 'administrator' ? 'admin' : 'agent' }
+      return { token_use: client.kind === 'administrator' ? 'admin' : client.kind }
     },
     assertJwtClientAuthClaimsAndHeader: async (_context, claims) => {
       // One string, the issuer: an assertion for a list of servers can be replayed among them (draft-ietf-oauth-rfc7523bis).
@@ -185,7 +180,7 @@ function adapterFactory({ findClient, markOnce }: ProviderParts): AdapterFactory
 }
 
 function clientMetadata(client: Client | undefined) {
-  if (client === undefined || client.kind === 'resource' || client.status !== 'active') return undefined
+  if (client === undefined || client.status !== 'active') return undefined
   return {
     client_id: client.id,
     token_endpoint_auth_method: 'private_key_jwt' as const,

@@ -8,40 +8,36 @@ import {
   type Refused,
 } from '../../commands/issue-action-token.ts'
 import { isJsonArray, type JsonValue, parseJson } from '../../core/json.ts'
-import { isRefusal, type Refusal, type RefusalCode, refuse } from '../../core/refusal.ts'
+import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import { TURN } from '../../core/token/turn.ts'
 import { clientEvidence } from './client-evidence.ts'
+import {
+  ACCESS_TOKEN_TYPE,
+  answerRefused,
+  decisionOf,
+  type ExchangeParameters,
+  exchangeParameters,
+} from './exchange-parameters.ts'
 import { answerOAuthError, oauthError } from './oauth-error.ts'
+import { exchangeForDelegation, type SubDelegationPorts } from './sub-delegation.ts'
 import type { FailureThrottle } from './throttle.ts'
 
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
-const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
-const KiB = 1024
-const MAX_SUBJECT_TOKEN_CHARACTERS = 8 * KiB
-const MAX_RESOURCE_CHARACTERS = 2_048
 /** Elements of one batch. */
 const MAX_BATCH = 32
-
-/** Parameters whose time has not come yet: refused, never accepted and ignored. */
-const NOT_BUILT = ['actor_token', 'actor_token_type'] as const
-
-/** The one request of RFC 8693 that this door takes: one subject token, one resource, one action. */
-interface ExchangeParameters {
-  readonly subjectToken: string
-  readonly resource: string
-  readonly authorizationDetails: string
-  readonly turn: string | undefined
-}
 
 /** The door of the exchange (RFC 8693 §2): reads the parameters, calls the command, answers in the words of the RFC. */
 export async function exchangeToken(
   context: Context,
   form: ReadonlyMap<string, string>,
-  ports: IssuePorts,
+  ports: IssuePorts & SubDelegationPorts,
   throttle: FailureThrottle,
 ): Promise<void> {
   const parameters = exchangeParameters(form)
   if (isRefusal(parameters)) return answerOAuthError(context, parameters)
+  if (form.has('actor_token') || form.has('actor_token_type')) {
+    return exchangeForDelegation(context, form, parameters, ports, throttle)
+  }
   const call = {
     evidence: clientEvidence(context.req, form, `${ports.issuer}/token`),
     requestId: context.state.requestId,
@@ -98,50 +94,6 @@ const tokenResponse = (issued: Issued) => ({
   expires_in: issued.expiresInSeconds,
   authorization_details: issued.authorizationDetails,
 })
-
-function answerRefused(context: Context, outcome: Refused, throttle: FailureThrottle): void {
-  const refusal = outcome.isClientKnown ? outcome.refusal : throttle.failed(context, outcome.refusal)
-  answerOAuthError(context, refusal, decisionOf({ ...outcome, refusal }))
-}
-
-/** Refusals of an action that was understood: their record is named. */
-const DECISIONS: ReadonlySet<RefusalCode> = new Set<RefusalCode>([
-  ...(['action_not_permitted', 'action_type_inactive', 'limit_reached', 'limit_not_countable'] as const),
-  ...(['turn_key_mismatch', 'turn_over', 'stopped'] as const),
-])
-
-const decisionOf = ({ refusal, decisionId }: Refused): Readonly<Record<string, string>> =>
-  DECISIONS.has(refusal.code) && decisionId !== undefined ? { decision_id: decisionId } : {}
-
-/** What can be refused by the parameters alone. Unknown ones are ignored (RFC 6749 §3.2). */
-function exchangeParameters(form: ReadonlyMap<string, string>): ExchangeParameters | Refusal {
-  const malformed = (detail: string) => refuse('request_malformed', detail)
-  for (const name of NOT_BUILT) if (form.has(name)) return malformed(`"${name}" is not supported`)
-  if (form.has('scope')) return refuse('scope_not_allowed', 'an action token has no "scope"')
-
-  const subjectToken = form.get('subject_token')
-  if (subjectToken === undefined) return malformed('"subject_token" is missing')
-  if (subjectToken.length > MAX_SUBJECT_TOKEN_CHARACTERS) return malformed('"subject_token" is too long')
-  if (form.get('subject_token_type') !== ACCESS_TOKEN_TYPE) {
-    return malformed('"subject_token_type" is missing or not the access token type')
-  }
-  if ((form.get('requested_token_type') ?? ACCESS_TOKEN_TYPE) !== ACCESS_TOKEN_TYPE) {
-    return malformed('"requested_token_type" is not the access token type')
-  }
-  const resource = form.get('resource')
-  if (resource === undefined) return malformed('"resource" is missing')
-  if (resource.length > MAX_RESOURCE_CHARACTERS) return refuse('resource_unknown', 'unknown "resource"')
-  if ((form.get('audience') ?? resource) !== resource) {
-    return refuse('resource_unknown', '"audience" is not the "resource"')
-  }
-  const authorizationDetails = form.get('authorization_details')
-  if (authorizationDetails === undefined) return malformed('"authorization_details" is missing')
-  const turn = form.get('turn')
-  if (turn !== undefined && !TURN.test(turn)) {
-    return malformed('"turn" must be 1 to 128 printable ASCII characters without space')
-  }
-  return { subjectToken, resource, authorizationDetails, turn }
-}
 
 function batchElements(authorizationDetails: string): readonly JsonValue[] | Refusal {
   const parsed = parseJson(authorizationDetails)

@@ -7,13 +7,14 @@ import { grantClientCredentials, type PassToProvider } from './client-credential
 import { refuseOtherAuthentication } from './client-evidence.ts'
 import { answerOAuthError } from './oauth-error.ts'
 import { readForm } from './read-form.ts'
+import type { SubDelegationPorts } from './sub-delegation.ts'
 import type { FailureThrottle } from './throttle.ts'
 import { exchangeToken, TOKEN_EXCHANGE } from './token-exchange.ts'
 
 export const CLIENT_CREDENTIALS = 'client_credentials'
 
 export interface TokenEndpointParts {
-  readonly ports: IssuePorts & AuthenticatePorts & StopPorts
+  readonly ports: IssuePorts & SubDelegationPorts & AuthenticatePorts & StopPorts
   readonly passToProvider: PassToProvider
   readonly throttle: FailureThrottle
   /** The nonce to offer with every answer; undefined where none is required (RFC 9449 §8). */

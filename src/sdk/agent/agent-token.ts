@@ -3,7 +3,7 @@ import { type Kept, kept } from './single-flight.ts'
 import { readTokenAnswer } from './token-answer.ts'
 import { type IssuerDoor, tokenRequest } from './token-request.ts'
 
-/** The token an agent shows at doors of the issuer itself. Never leaves this SDK. */
+/** The token an agent shows at doors of the issuer itself. Leaves this SDK only for another agent to name this one by. */
 export interface AgentToken {
   readonly accessToken: string
   /** Until when it is shown. Unit: milliseconds since the epoch, by the machine's own clock. */

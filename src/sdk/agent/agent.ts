@@ -1,6 +1,7 @@
 import type { ActionFetchInit, ActionToken } from './action-token.ts'
 import { agentTokens } from './agent-token.ts'
 import { createClock } from './clock.ts'
+import { type ActorToken, actorToken, delegate, type GivenDelegation, type Giving } from './delegate.ts'
 import { type Delegation, listDelegations } from './delegations.ts'
 import { exchange, type Wish } from './exchange.ts'
 import { checkIssuer, type IssuerMetadata, readMetadata } from './issuer.ts'
@@ -41,6 +42,10 @@ export interface Agent {
   readonly delegations: (options?: { readonly signal?: AbortSignal }) => Promise<readonly Delegation[] | WritRefusal>
   /** A token for one action. */
   readonly exchange: (wish: Wish) => Promise<ActionToken | WritRefusal>
+  /** Gives a delegation on to another agent, within what it is itself. */
+  readonly delegate: (giving: Giving) => Promise<GivenDelegation | WritRefusal>
+  /** For the agent that gives a delegation on to this one. */
+  readonly actorToken: () => Promise<ActorToken | WritRefusal>
   /** Both in one: exchanges for the action, and makes the call that it is. */
   readonly signedFetch: (wish: Wish, url: string | URL, init?: ActionFetchInit) => Promise<Response | WritRefusal>
 }
@@ -71,6 +76,8 @@ export function createAgent(options: AgentOptions): Agent {
     discover: metadata.get,
     delegations: ({ signal } = {}) => listDelegations(door, tokens, signal),
     exchange: (wish) => exchange(door, wish),
+    delegate: (giving) => delegate(door, giving),
+    actorToken: () => actorToken(tokens),
     signedFetch: async (wish, url, init) => {
       const token = await exchange(door, wish)
       return isWritRefusal(token) ? token : token.fetch(url, init)

@@ -1,6 +1,7 @@
 /** `writ/agent`: one call for one action, and refusals to act on. Web APIs only; keys in files are in `writ/agent/file-key`. */
 export type { ActionFetchInit, ActionToken } from './action-token.ts'
 export { type Agent, type AgentOptions, createAgent } from './agent.ts'
+export type { ActorToken, GivenDelegation, Giving } from './delegate.ts'
 export type { Delegation } from './delegations.ts'
 export { type ContentDigest, contentDigest } from './digest.ts'
 export { type Enrolled, type EnrolOptions, enrol } from './enrol.ts'

@@ -8,16 +8,17 @@ export type ResourceRefusal = Refusal<ResourceRefusalCode>
 
 /** The answer to a refused request, for any framework. */
 export interface Challenge {
-  readonly status: 401 | 403 | 503
+  readonly status: 401 | 403 | 409 | 503
   readonly headers: Readonly<Record<string, string>>
   readonly body: { readonly error: string; readonly error_description: string }
 }
 
-interface Answer {
-  readonly status: Challenge['status']
-  /** Undefined where there is nothing to authenticate again for. */
-  readonly error?: DpopError
-}
+/** Undefined `error`: there is nothing to authenticate again for. */
+type Answer =
+  | { readonly status: 401 | 403; readonly error?: DpopError }
+  /** The credentials are right, and the call began before: no challenge, for another token is not the way out. */
+  | { readonly status: 409; readonly error: string; readonly retryAfterSeconds?: number }
+  | { readonly status: 503; readonly error?: undefined }
 
 const INVALID_TOKEN: Answer = { status: 401, error: 'invalid_token' }
 const INVALID_PROOF: Answer = { status: 401, error: 'invalid_dpop_proof' }
@@ -39,6 +40,10 @@ const ANSWERS: Record<ResourceRefusalCode, Answer> = {
   proof_nonce_required: { status: 401, error: 'use_dpop_nonce' },
   action_mismatch: { status: 403, error: 'insufficient_authorization_details' },
   replay_store_full: { status: 503 },
+  token_inactive: INVALID_TOKEN,
+  call_running: { status: 409, error: 'call_in_progress', retryAfterSeconds: 1 },
+  call_unfinished: { status: 409, error: 'call_may_have_run' },
+  call_finished: { status: 409, error: 'call_has_run' },
 }
 
 /** Unit: seconds. A full store has room again when its oldest marks expire. */
@@ -46,15 +51,21 @@ const RETRY_AFTER_SECONDS = 5
 
 /** Renders a refusal. `resourceMetadata` is the URL of the RFC 9728 document, where there is one. */
 export function toChallenge(refusal: ResourceRefusal, resourceMetadata: string | undefined): Challenge {
-  const { status, error } = ANSWERS[refusal.code]
+  const answer = ANSWERS[refusal.code]
+  const { status, error } = answer
   const description = describeRefusal(refusal)
   const cache = { 'cache-control': 'no-store' }
   if (status === 503) {
     const headers = { ...cache, 'retry-after': String(RETRY_AFTER_SECONDS) }
     return { status, headers, body: { error: 'temporarily_unavailable', error_description: description } }
   }
+  if (answer.status === 409) {
+    const { retryAfterSeconds } = answer
+    const headers = { ...cache, ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }) }
+    return { status: 409, headers, body: { error: answer.error, error_description: description } }
+  }
   const challenge = dpopChallenge({
-    ...(error !== undefined && { error, errorDescription: description }),
+    ...(answer.error !== undefined && { error: answer.error, errorDescription: description }),
     ...(resourceMetadata !== undefined && { resourceMetadata }),
   })
   const headers = { ...cache, 'www-authenticate': challenge }

@@ -21,3 +21,14 @@ export type MarkResult = 'marked' | 'full' | { readonly seen: string }
 export interface ReplayStore {
   readonly mark: (marks: readonly ReplayMark[], now: Date) => MarkResult | Promise<MarkResult>
 }
+
+/** The first mark whose key was named before in the same call: it is a replay of itself. */
+export function repeatedMark(marks: readonly ReplayMark[]): ReplayMark | undefined {
+  return marks.find(({ key }, i) => marks.findIndex((other) => other.key === key) !== i)
+}
+
+/** The last whole second of a mark. @throws RangeError for what is no number: it would never be found again. */
+export function untilOf(until: number): number {
+  if (!Number.isFinite(until)) throw new RangeError('a mark must say until when')
+  return Math.ceil(until)
+}

@@ -6,7 +6,9 @@ import type { ActionTokenClaims } from '../../wire/access-token-claims.ts'
 import { checkProof, type Proof } from '../../wire/dpop.ts'
 import { createKeyObjectCache } from '../../wire/key-object-cache.ts'
 import { type ActionTypes, type ActualAction, createActionCheck } from './actual-action.ts'
+import { type Admitted, callOf, registerAdmission } from './admission.ts'
 import { type Challenge, type ResourceRefusal, toChallenge } from './challenge.ts'
+import { type ConsumeOptions, createConsumption } from './consume.ts'
 import { readCredentials } from './credentials.ts'
 import { createIssuerKeys, type IssuerKeysOptions } from './issuer-keys.ts'
 import {
@@ -14,9 +16,12 @@ import {
   type ProtectedResourceMetadata,
   protectedResourceMetadata,
 } from './protected-resource-metadata.ts'
+import type { Receipt, ReceiptOutcome } from './receipt.ts'
 import type { ReplayMark, ReplayStore } from './replay-store.ts'
 import { externalUrl, type ResourceRequest } from './resource-request.ts'
+import type { ResultStore } from './result-store.ts'
 import { isOrigin } from './transport.ts'
+import { useUp } from './use-up.ts'
 
 /** What a resource server must say of itself. Nothing that guards a check has a default. */
 export interface ResourceServerOptions {
@@ -28,6 +33,13 @@ export interface ResourceServerOptions {
   readonly origin: string
   /** What remembers used tokens and proofs; shared, when several processes serve the resource. */
   readonly replay: ReplayStore
+  /**
+   * Keeps answers, so that a call whose answer was lost can be answered again, and is not executed again. Calls then run through
+   * `protect` or `executeOnce`. One that is durable also decides of tokens: every process of the resource must have the same.
+   */
+  readonly results?: ResultStore
+  /** Has the issuer decide at every call whether the token is good at this moment, and whether this is its one use. */
+  readonly consume?: ConsumeOptions
   /** Digestible members of custom action types. */
   readonly actionTypes?: ActionTypes
   /** Action types to name in the metadata (RFC 9396 §10). */
@@ -67,6 +79,8 @@ export interface ResourceServer {
   readonly verify: (request: ResourceRequest) => Promise<UnenforcedCredentials | ResourceRefusal>
   /** The second half: the action is the authorized one, and token and proof are used for the first time. */
   readonly enforce: (credentials: UnenforcedCredentials, actual: ActualAction) => Promise<Authorized | ResourceRefusal>
+  /** Tells the issuer what came of a call. @throws TypeError without the option `consume`. */
+  readonly receipt: (authorized: Pick<Authorized, 'claims'>, receipt: Receipt) => Promise<ReceiptOutcome>
   /** How to answer a refusal. */
   readonly challenge: (refusal: ResourceRefusal) => Challenge
   readonly protectedResourceMetadata: ProtectedResourceMetadata
@@ -90,7 +104,9 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
   const actionMismatch = createActionCheck(resource, actionTypes)
   const path = metadataPath(resource, origin)
   /** What credentials stand for. Kept here and not in them, so that no object can be made to look verified. */
-  const genuine = new WeakMap<UnenforcedCredentials, { readonly claims: ActionTokenClaims; readonly proof: Proof }>()
+  const genuine = new WeakMap<UnenforcedCredentials, Verified>()
+  const { results } = options
+  const consumption = options.consume === undefined ? undefined : createConsumption(issuer, options.consume, now)
 
   async function verify(request: ResourceRequest): Promise<UnenforcedCredentials | ResourceRefusal> {
     // Step 1: is this a token of our issuer, for us, for one action, and alive?
@@ -130,17 +146,14 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
       unenforced: true,
       actionType: claims.authorization_details[0].type,
     })
-    genuine.set(credentials, { claims, proof })
+    genuine.set(credentials, { claims, proof, accessToken: presented.accessToken })
     return credentials
   }
 
-  async function enforce(
-    credentials: UnenforcedCredentials,
-    actual: ActualAction,
-  ): Promise<Authorized | ResourceRefusal> {
+  async function admit(credentials: UnenforcedCredentials, actual: ActualAction): Promise<Admitted | ResourceRefusal> {
     const verified = genuine.get(credentials)
     if (verified === undefined) throw new TypeError('these credentials were not verified by this resource server')
-    const { claims, proof } = verified
+    const { claims, proof, accessToken } = verified
 
     // Step 3: is the call about to be executed the authorized action?
     if (isRefusal(actual)) return actual
@@ -154,19 +167,34 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
     const seconds = time.getTime() / 1000
     if (!(seconds < claims.exp + SKEW_SECONDS)) return refuse('token_expired', 'the access token has expired')
     if (!(seconds < proof.rememberUntil)) return refuse('proof_stale', 'the DPoP proof is too old')
-    const marks = replayMarks(claims, proof)
-    const result = await replay.mark(marks, time)
-    // Anything but a plain yes is a no: a store of somebody else's may answer what we do not know.
-    if (result === 'full') return refuse('replay_store_full', 'too many requests at the moment')
-    if (result !== 'marked') {
-      return result.seen === marks[1].key
-        ? refuse('proof_replayed', 'the DPoP proof was used before')
-        : refuse('token_replayed', 'the access token was used before')
-    }
-    return { principal: claims.sub, agent: claims.client_id, action, claims }
+    const [token, ownProof] = replayMarks(claims, proof)
+    // Where the issuer decides of the token, or claims that nothing forgets, a retry must come as far as to them.
+    const isDecidedElsewhere = consumption !== undefined || results?.isDurable === true
+    const use = await useUp(
+      replay,
+      { token: isDecidedElsewhere ? undefined : token, proof: ownProof, mayBeRetry: results !== undefined },
+      time,
+    )
+    if (isRefusal(use)) return use
+    const consumed = await consumption?.use(claims, accessToken)
+    if (isRefusal(consumed)) return consumed
+    const authorized = { principal: claims.sub, agent: claims.client_id, action, claims }
+    const earlier = use === 'again' ? { hasReceipt: false } : consumed
+    return { authorized, call: callOf(claims, token), time, earlier }
   }
 
-  return {
+  async function enforce(
+    credentials: UnenforcedCredentials,
+    actual: ActualAction,
+  ): Promise<Authorized | ResourceRefusal> {
+    if (results !== undefined) throw new TypeError('this server keeps answers: run the call by protect or executeOnce')
+    const admitted = await admit(credentials, actual)
+    if (isRefusal(admitted)) return admitted
+    if (admitted.earlier === undefined) return admitted.authorized
+    return refuse('call_unfinished', 'the access token was used before, and the call may have run')
+  }
+
+  const server: ResourceServer = {
     verify,
     enforce,
     async authorize(request, actual) {
@@ -174,11 +202,24 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
       if (isRefusal(credentials)) return credentials
       return enforce(credentials, typeof actual === 'function' ? await actual() : actual)
     },
+    async receipt({ claims }, receipt) {
+      if (consumption === undefined) throw new TypeError('receipts need the option consume')
+      return consumption.receipt(claims.jti, receipt)
+    },
     challenge: (refusal) => toChallenge(refusal, path === undefined ? undefined : origin + path),
     protectedResourceMetadata: protectedResourceMetadata(resource, issuer, advertisedTypes),
     metadataPath: path,
     origin,
   }
+  registerAdmission(server, { admit, results })
+  return server
+}
+
+/** What credentials were verified to stand for. */
+interface Verified {
+  readonly claims: ActionTokenClaims
+  readonly proof: Proof
+  readonly accessToken: string
 }
 
 /** Token by `jti`, proof by `jkt` and `jti`; hashed, so that every key is as long as the next. */

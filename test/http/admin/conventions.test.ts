@@ -76,7 +76,7 @@ describe('what is not there', () => {
     expect((await server.call(path)).status).toBe(404)
     expect((await server.call(path, { method: 'POST', body: {} })).status).toBe(404)
   })
-  test.each(['/admin/approvals', '/admin/resources/a/downstream', '/admin/delegations/a/tree'])(
+  test.each(['/admin/approvals', '/admin/approvals/a/deny'])(
     'the path %s, which the contract names and which is not built -> 422',
     async (path) => {
       expect((await server.call(path)).status).toBe(422)

@@ -35,12 +35,15 @@ const OPERATIONS = `
   /admin/resources/{id}/resume POST
   /admin/resources/{id}/keys GET POST
   /admin/resources/{id}/keys/{kid} DELETE GET
+  /admin/resources/{id}/downstream GET POST
+  /admin/resources/{id}/downstream/{rule} DELETE GET
   /admin/action-types GET POST
   /admin/action-types/{id} GET PATCH
   /admin/action-types/{id}/suspend POST
   /admin/action-types/{id}/resume POST
   /admin/delegations GET POST
   /admin/delegations/{id} DELETE GET
+  /admin/delegations/{id}/tree GET
   /admin/decisions POST
   /admin/clients GET POST
   /admin/clients/{id} GET PATCH
@@ -72,6 +75,7 @@ const BODIES = [
   ],
   ['PATCH', '/admin/resources/{id}', 'action_types enforcement limits name token_content token_lifetime_seconds'],
   ['DELETE', '/admin/resources/{id}', 'reason'],
+  ['POST', '/admin/resources/{id}/downstream', 'authorization_details* from* max_per_token to_resource*'],
   ['POST', '/admin/action-types', 'digestible risk* schema* single_use template* title* type*'],
   ['PATCH', '/admin/action-types/{id}', 'digestible risk schema single_use template title'],
   [
@@ -286,6 +290,13 @@ describe('what is answered', () => {
     await done('GET', `/delegations/${id}`)
     await done('GET', `/delegations/${money.id}`)
     await done('DELETE', `/delegations/${money.id}`)
+    expect((await done('GET', `/delegations/${id}/tree`)).items).toMatchObject([{ id, depth: 0, in_force: true }])
+    await done('POST', '/resources', { id: 'next', identifier: 'https://next.example' })
+    const downstream = { from: bounds[0], to_resource: 'https://next.example', authorization_details: bounds }
+    const rule = await done('POST', '/resources/resource/downstream', { ...downstream, max_per_token: 2 })
+    await done('GET', `/resources/resource/downstream/${rule.id}`)
+    await done('DELETE', `/resources/resource/downstream/${rule.id}`)
+    await done('GET', '/resources/resource/downstream')
     await done('GET', '/delegations?agent=agent')
     const action = { type: 'email_send', to: ['bob@example.com'], subject: 'Minutes', body: 'Hello' }
     const asked = { agent: 'agent', resource: 'https://x.example', authorization_details: [action] }

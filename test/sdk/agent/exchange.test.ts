@@ -162,8 +162,8 @@ describe('a refusal says what it is and what to do', () => {
     }
   })
 
-  test('request_refused: an exchange by a resource server', async () => {
-    const refusal = refused(await (await agentOf(server.issuer, world.resource)).exchange(wish))
+  test('request_refused: an exchange by an administrator', async () => {
+    const refusal = refused(await (await agentOf(server.issuer, server.admin)).exchange(wish))
     expect(refusal).toMatchObject({ kind: 'request_refused', error: 'unauthorized_client' })
   })
 

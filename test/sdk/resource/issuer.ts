@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { jwt, makeKey, type TestKey } from '../../wire/signing.ts'
 
@@ -14,6 +14,8 @@ export interface TestIssuer {
     isDown?: boolean
     delay?: number
     isEndless?: boolean
+    /** Other doors of it, by path. */
+    doors?: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => void>>
   }
   /** How often each path was asked for. */
   readonly asked: { metadata: number; jwks: number; bytes: number }
@@ -39,6 +41,8 @@ export async function startIssuer(): Promise<TestIssuer> {
   const asked = { metadata: 0, jwks: 0, bytes: 0 }
   const published: TestIssuer['published'] = { metadata: {}, keys: [publicEntry(key)] }
   const server = createServer((request, response) => {
+    const door = published.doors?.[request.url ?? '']
+    if (door !== undefined) return door(request, response)
     const isMetadata = request.url === '/.well-known/oauth-authorization-server'
     asked[isMetadata ? 'metadata' : 'jwks']++
     if (published.isDown) {

@@ -5,6 +5,7 @@ import {
   createMemoryReplayStore,
   createResourceServer,
   httpRequestAction,
+  type ProtectOptions,
   protect,
   type ResourceServer,
   type ResourceServerOptions,
@@ -40,7 +41,18 @@ export const EXTERNAL = 'https://mail.example'
 /** A small Koa app: /send is `email_send` by its JSON body, everything under /raw is `http_request`. */
 export async function startResource(
   issuer: TestIssuer,
-  { clock = { seconds: 1_800_000_000 }, ...options }: Partial<ResourceServerOptions> & { clock?: TestClock } = {},
+  {
+    clock = { seconds: 1_800_000_000 },
+    route = async (ctx) => {
+      const { principal, agent, action } = authorizedBy(ctx)
+      ctx.body = { principal, agent, type: action.type }
+    },
+    transaction,
+    ...options
+  }: Partial<ResourceServerOptions> & {
+    readonly clock?: TestClock
+    readonly route?: (ctx: Koa.Context) => Promise<void>
+  } & Pick<ProtectOptions<Koa.Context>, 'transaction'> = {},
 ): Promise<TestResource> {
   const executed = { count: 0 }
   const server = createResourceServer({
@@ -62,6 +74,7 @@ export async function startResource(
     return Buffer.concat(chunks)
   }
   const send = protect<Koa.Context>(server, {
+    ...(transaction !== undefined && { transaction }),
     action: async (ctx) => ({ type: 'email_send', ...JSON.parse((await read(ctx)).toString()) }),
   })
   const raw = protect<Koa.Context>(server, {
@@ -74,8 +87,7 @@ export async function startResource(
   })
   const execute = async (ctx: Koa.Context) => {
     executed.count++
-    const { principal, agent, action } = authorizedBy(ctx)
-    ctx.body = { principal, agent, type: action.type }
+    await route(ctx)
   }
   app.use(async (ctx, next) => {
     if (ctx.path === '/send') await send(ctx, () => execute(ctx))

@@ -73,6 +73,51 @@ describe('createMemoryReplayStore', () => {
     )
   })
 
+  test('many marks at once, and clocks that are set back: as the list, too', () => {
+    const mark = fc.record({ key: fc.constantFrom(...'abcdefghijkl'), life: fc.nat(20) })
+    const step = fc.record({
+      marks: fc.array(mark, { minLength: 1, maxLength: 3 }),
+      moved: fc.integer({ min: -5, max: 8 }),
+    })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const store = createMemoryReplayStore({ maxEntries: 6 })
+        let [now, latest, live] = [1_000, 0, [] as { key: string; until: number }[]]
+        for (const { marks, moved } of steps) {
+          now += moved
+          latest = Math.max(latest, now)
+          live = live.filter(({ until }) => until >= latest)
+          const given = marks.map(({ key, life }) => ({ key, until: now + life }))
+          const seen = given.find(
+            ({ key }, i) => live.some((one) => one.key === key) || given.slice(0, i).some((one) => one.key === key),
+          )
+          const expected = seen ? { seen: seen.key } : live.length + given.length > 6 ? 'full' : 'marked'
+          expect(store.mark(given, at(now))).toEqual(expected)
+          if (expected === 'marked') live.push(...given.map((one) => ({ ...one, until: Math.max(one.until, latest) })))
+        }
+      }),
+      { numRuns: 3_000 },
+    )
+  })
+
+  test('20,000 marks, live and ended: none is forgotten, none is taken for another', () => {
+    const store = createMemoryReplayStore()
+    let wrong = 0
+    for (let i = 0; i < 20_000; i++) {
+      const now = 1_000 + Math.floor(i / 100)
+      const until = now + (i % 50)
+      if (store.mark([{ key: `k${i}`, until }], at(now)) !== 'marked') wrong++
+      const earlier = i - (i % 997)
+      const isLive = 1_000 + Math.floor(earlier / 100) + (earlier % 50) >= now
+      if (isLive && store.mark([{ key: `k${earlier}`, until }], at(now)) === 'marked') wrong++
+    }
+    expect(wrong).toBe(0)
+  })
+
+  test.each([Number.NaN, Number.POSITIVE_INFINITY])('a mark that does not say until when (%d) is a fault', (until) => {
+    expect(() => createMemoryReplayStore().mark([{ key: 'a', until }], at(100))).toThrow(RangeError)
+  })
+
   test('a bound that cannot hold one request is a fault', () => {
     for (const maxEntries of [0, 1, 2.5, Number.NaN]) expect(() => createMemoryReplayStore({ maxEntries })).toThrow()
   })

@@ -7,6 +7,7 @@ import { actionTypeStore } from './action-types.ts'
 import { administratorStore } from './administrators.ts'
 import { agentStore } from './agents.ts'
 import { delegationStore } from './delegations.ts'
+import { downstreamRuleStore } from './downstream-rules.ts'
 import { enrolmentStore } from './enrolments.ts'
 import { completeIdempotencyKey, idempotencyKeys } from './idempotency-keys.ts'
 import { keyStore } from './keys.ts'
@@ -81,6 +82,7 @@ function storesOn(client: TransactionClient, encryption: KeyEncryption, onWrite:
     },
     keys: keyStore(client),
     enrolments: enrolmentStore(client),
+    downstreamRules: downstreamRuleStore(client),
     delegations: delegationStore(client),
     counters: { used: (charges) => readUsed(queryOn(client), charges) },
     records: recordStore(client),

@@ -1,0 +1,66 @@
+import type { Action } from '../core/action/parse-action.ts'
+import type { Resource } from '../core/action/resource.ts'
+import type { ActorClaim } from '../core/agent/actor-chain.ts'
+import { type Charge, chargesOf, type LimitOwner } from '../core/delegation/charge.ts'
+import { type ChainedDelegation, chainOf } from '../core/delegation/delegation.ts'
+import type { Limits } from '../core/delegation/limits.ts'
+import type { JsonValue } from '../core/json.ts'
+import { isRefusal, type Refusal } from '../core/refusal.ts'
+import type { RecordEntry } from '../ports.ts'
+
+/** What the account says of an exchange, however far it came. */
+export type AboutExchange = Omit<RecordEntry, 'id' | 'kind'> & { readonly kind: 'action_token' }
+
+/** On what a token for one action will rest, decided on facts of one freshness. */
+export interface Authority {
+  readonly refusal?: never
+  readonly about: AboutExchange
+  readonly delegation: ChainedDelegation
+  readonly action: Action
+  readonly resource: Resource
+  readonly because: JsonValue
+  readonly charges: readonly Charge[]
+  /** Who acts, and through whom (RFC 8693 §4.1). */
+  readonly act: ActorClaim
+  readonly txn: string
+  /** The token that it is asked for with, where that is an action token. */
+  readonly incoming?: {
+    readonly jti: string
+    /** NumericDate. */
+    readonly exp: number
+    /** What it was exchanged from, and itself. */
+    readonly lineage: readonly string[]
+    /** Of the resource server that asks. */
+    readonly clientVersion: number
+  }
+}
+
+export interface NoAuthority {
+  readonly refusal: Refusal
+  readonly about: AboutExchange
+}
+
+/** What the action counts at the limits of every delegation of the chain, of every agent of it, and of the resource. */
+export function chargesAlong(
+  delegation: ChainedDelegation,
+  resource: Resource,
+  action: Action,
+  isWithinBounds: boolean,
+): readonly Charge[] | Refusal<'limit_not_countable'> {
+  const limited: [LimitOwner, Limits | undefined][] = [
+    ...chainOf(delegation)
+      .toReversed()
+      .flatMap(({ id, limits, expiresAt, agent }): [LimitOwner, Limits | undefined][] => [
+        [{ kind: 'delegation', id, until: expiresAt }, limits],
+        [{ kind: 'agent', id: agent.id }, agent.limits],
+      ]),
+    [{ kind: 'resource', id: resource.id }, resource.limits],
+  ]
+  const charges: Charge[] = []
+  for (const [owner, limits] of limited) {
+    const counted = limits === undefined ? [] : chargesOf(owner, limits, action, isWithinBounds)
+    if (isRefusal(counted)) return counted
+    charges.push(...counted)
+  }
+  return charges
+}
