@@ -79,7 +79,13 @@ export async function considerDownstream(
     until: new Date((token.exp + COUNTER_SLACK_SECONDS) * 1_000),
   }
   return {
-    ...{ about, delegation, action: read.action, resource, because: { downstream_rule: rule.id } },
+    ...{
+      about,
+      delegation,
+      action: read.action,
+      resource,
+      because: { downstream_rule: rule.id, asked_with: token.jti },
+    },
     charges: [downstreamCharge(owner, rule.id, rule.maxPerToken), ...charges],
     act: behalfOf(ports.issuer, clientId, token.act),
     txn: token.txn,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { actorClaim } from '../../../src/core/agent/actor-chain.ts'
+import { actorClaim, behalfOf, chainLength } from '../../../src/core/agent/actor-chain.ts'
 
 const iss = 'https://as.example'
 
@@ -15,4 +15,11 @@ describe('actorClaim (RFC 8693 §4.1)', () => {
     })
   })
   test('no actor is a fault', () => expect(() => actorClaim(iss, [])).toThrow())
+})
+
+test('a resource server is no agent, and makes the chain one longer', () => {
+  const before = actorClaim('https://as.example', ['b', 'a'])
+  const after = behalfOf('https://as.example', 'shop', before)
+  expect(after).toStrictEqual({ iss: 'https://as.example', sub: 'shop', act: before })
+  expect([chainLength(before), chainLength(after)]).toEqual([2, 3])
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { chargesOf, type LimitOwner, usesRule } from '../../../src/core/delegation/charge.ts'
+import { chargesOf, downstreamCharge, type LimitOwner, usesRule } from '../../../src/core/delegation/charge.ts'
 import { parseDecimal } from '../../../src/core/delegation/decimal.ts'
 import { Limits } from '../../../src/core/delegation/limits.ts'
 import type { JsonObject, JsonValue } from '../../../src/core/json.ts'
@@ -80,6 +80,23 @@ describe('an action that cannot be counted is refused', () => {
   test.each([agent, resource])('it has a currency and the sum of the $kind has no "per"', (owner) => {
     expect(chargesOf(owner, money(), payment)).toMatchObject({ code: 'limit_not_countable' })
     expect(isRefusal(chargesOf(owner, money(undefined, 'instructedAmount.currency'), payment))).toBe(false)
+  })
+})
+
+test('of an action outside of the bounds nobody has named the currency, whosever limit it is', () => {
+  expect(isRefusal(chargesOf(delegation, money(), payment))).toBe(false)
+  const outside = chargesOf(delegation, money(), payment, false)
+  expect(outside).toMatchObject({ code: 'limit_not_countable', member: 'instructedAmount.amount' })
+  expect(isRefusal(chargesOf(delegation, money(undefined, 'instructedAmount.currency'), payment, false))).toBe(false)
+})
+
+test('a downstream rule counts once for each token, apart from every other rule', () => {
+  const owner = { kind: 'token', id: 'jti-1', until: new Date(0) } as const
+  expect(downstreamCharge(owner, 'dsr_1', 2)).toMatchObject({
+    owner,
+    amount: '1',
+    max: '2',
+    rule: '{"downstream":"dsr_1"}',
   })
 })
 

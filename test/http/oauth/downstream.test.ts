@@ -101,7 +101,7 @@ describe('a resource server that calls another one', () => {
     const { body } = await world.api.call('GET', `/admin/records?delegation=${world.delegation.id}`)
     expect(body.items[0]).toMatchObject({
       ...{ jti: claims.jti, client: shop.id, agent: world.agent.id, principal: world.principal, txn: before.txn },
-      because: { downstream_rule: rule },
+      because: { downstream_rule: rule, asked_with: before.jti },
     })
   })
 
@@ -443,5 +443,14 @@ describe('by whom, and on what', () => {
     expect(body.tokens.map(({ status }: { status: number }) => status)).toEqual([200, 200])
     await revoke(server.issuer, world.agent, token)
     expectRefused(await ask(token, { deviation: { form } }), 400, 'invalid_grant')
+  })
+
+  test('while everything is stopped', async () => {
+    const { world, incoming, ask } = await place()
+    const token = await incoming()
+    await administer(world, 'POST', '/admin/stop', { reason: 'test' })
+    const answer = await ask(token).finally(() => administer(world, 'DELETE', '/admin/stop'))
+    expectRefused(answer, 400, 'invalid_grant')
+    await issued(ask(token))
   })
 })

@@ -448,8 +448,8 @@ describe('refused: the actor token', () => {
     expectRefused(await withToken(admin.body.access_token), 400, 'invalid_grant')
   })
 
-  test('of a resource server there is none', async () => {
-    expectRefused(await clientToken(server.issuer, world.resource), 400, 'unauthorized_client')
+  test('of a resource server', async () => {
+    expectRefused(await withToken(await issued(clientToken(server.issuer, world.resource))), 400, 'invalid_grant')
   })
 
   test.each(['suspend', 'retire'])('of an agent after %s', async (verb) => {
@@ -606,5 +606,19 @@ describe('what stops one of the chain stops all below it, at mint and at introsp
     await administer(own.world, 'POST', `/admin/principals/${own.world.principal}/suspend`, { reason: 'left' })
     expectRefused(await act(own.holders[2], own.world), 400, 'invalid_grant')
     expectRefused(await handOn(server.issuer, own.holders[1], { bounds: [NARROWER], actorToken }), 400, 'invalid_grant')
+  })
+
+  test('the stop of everything, until it is over', async () => {
+    const own = await line()
+    const wish = { bounds: [NARROWER], actorToken: await agentToken(server.issuer, await newAgent(own.world)) }
+    await administer(own.world, 'POST', '/admin/stop', { reason: 'test' })
+    try {
+      const answer = await handOn(server.issuer, own.holders[1], wish)
+      expectRefused(answer, 400, 'access_denied')
+      expect(answer.body.error_description).toMatch(/stopped everything/)
+    } finally {
+      await administer(own.world, 'DELETE', '/admin/stop')
+    }
+    expect((await handOn(server.issuer, own.holders[1], wish)).status).toBe(200)
   })
 })
