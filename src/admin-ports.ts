@@ -66,13 +66,14 @@ export interface ResourceMembers {
   readonly actionTypes: readonly string[] | 'all'
   /** Null: the server's default. Unit: seconds. */
   readonly tokenLifetimeSeconds: number | null
+  /** `consume`: a token that was not used up by its expiry was not used. */
+  readonly enforcement: 'consume' | 'offline'
   readonly tokenContent: 'full' | 'digest'
   /** Counted for every token for it; null: none. */
   readonly limits: Limits | null
 }
 export interface RegisteredResource extends Registered, ResourceMembers, Counting {
   readonly identifier: string
-  readonly enforcement: 'consume' | 'offline'
   readonly keys: readonly RegisteredKey[]
 }
 

@@ -30,6 +30,7 @@ interface Members extends LimitOptions {
   readonly actionTypes?: readonly string[]
   readonly lifetime?: number
   readonly content?: string
+  readonly enforcement?: string
 }
 
 const memberOptions = (command: Command) =>
@@ -44,13 +45,20 @@ const memberOptions = (command: Command) =>
         'digest',
       ]),
     )
+    .addOption(
+      new Option('--enforcement <how>', 'how its server takes a token once: asking here, or by itself').choices([
+        'consume',
+        'offline',
+      ]),
+    )
 
-const toMembers = ({ name, actionTypes, lifetime, content }: Members) => ({
+const toMembers = ({ name, actionTypes, lifetime, content, enforcement }: Members) => ({
   ...(name !== undefined && { name }),
   // One word with commas is a list as well: types have none in their names.
   ...(actionTypes !== undefined && { action_types: actionTypes.flatMap((types) => types.split(',')) }),
   ...(lifetime !== undefined && { token_lifetime_seconds: lifetime }),
   ...(content !== undefined && { token_content: content }),
+  ...(enforcement !== undefined && { enforcement }),
 })
 
 /** `writ resources …`. */

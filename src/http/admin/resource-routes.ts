@@ -25,8 +25,12 @@ const ResourceDocument = z.strictObject({
     .meta({ description: 'Absent: not narrowed.', uniqueItems: true })
     .optional(),
   token_lifetime_seconds: z.int().min(1).max(300).describe("Absent: the server's default. Unit: seconds.").optional(),
-  // The single use that `consume` means is not offered by this version.
-  enforcement: z.literal('offline', 'only "offline" is supported').default('offline'),
+  enforcement: z
+    .enum(['consume', 'offline'])
+    .describe(
+      '"consume": its server uses every token up here before it acts, so one that was not used up was not used.',
+    )
+    .default('offline'),
   token_content: z.enum(['full', 'digest']).describe('"digest": digestible members travel as digests.').default('full'),
   limits: Limits.describe('Counted for every token for it, whoever acts.').optional(),
 })
@@ -66,6 +70,7 @@ const toMembers = (document: ResourceDocument, id: string) => ({
   name: document.name ?? id,
   actionTypes: document.action_types ?? ('all' as const),
   tokenLifetimeSeconds: document.token_lifetime_seconds ?? null,
+  enforcement: document.enforcement,
   tokenContent: document.token_content,
   limits: limitsMember(document.limits),
 })
@@ -84,11 +89,12 @@ const kindFor = (
     keys,
   }),
   document: ResourceDocument,
-  toDocument: ({ name, actionTypes, tokenLifetimeSeconds, tokenContent, limits }) =>
+  toDocument: ({ name, actionTypes, tokenLifetimeSeconds, enforcement, tokenContent, limits }) =>
     withoutNulls<JsonValue>({
       name,
       action_types: actionTypes === 'all' ? null : actionTypes,
       token_lifetime_seconds: tokenLifetimeSeconds,
+      enforcement,
       token_content: tokenContent,
       limits: limitsDocument(limits),
     }),

@@ -209,7 +209,12 @@ describe('what is accepted', () => {
     },
     {
       path: '/admin/resources',
-      body: { id: 'r-2', identifier: 'https://r2.example', enforcement: 'consume' },
+      body: { id: 'r-3', identifier: 'https://r3.example', enforcement: 'consume' },
+      isGood: true,
+    },
+    {
+      path: '/admin/resources',
+      body: { id: 'r-2', identifier: 'https://r2.example', enforcement: 'always' },
       isGood: false,
     },
     {

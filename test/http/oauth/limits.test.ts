@@ -1,7 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Answer, clientToken, exchange, newClient, send, type TestClient } from '../../support/clients.ts'
+import {
+  type Answer,
+  clientToken,
+  exchange,
+  introspect,
+  newClient,
+  oauthRequest,
+  send,
+  type TestClient,
+} from '../../support/clients.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
-import { createWorld, type World, type WorldOptions } from '../../support/world.ts'
+import { claimsOf, createWorld, type World, type WorldOptions } from '../../support/world.ts'
 import { proof } from '../../wire/signing.ts'
 import { administer, expectRefused, issued, recordOf } from './answers.ts'
 
@@ -311,6 +320,47 @@ describe('limits of an agent and of a resource', () => {
     expect(answer.body.error_description).toBe(
       `a limit would add up different currencies: it needs ?per?: ${AMOUNT}`.replaceAll('?', "'"),
     )
+  })
+})
+
+describe('what a token counted is given back', () => {
+  const receipt = (at: World, jti: string, outcome: string) => {
+    const { url, ...request } = oauthRequest(server.issuer, '/receipts', at.resource, { jti, outcome }, {}, false)
+    return send(url, request)
+  }
+  const sums = [{ member: AMOUNT, max: '10.00' }]
+
+  test.each(['failed', 'refused'])('by a receipt that says %s, once', async (outcome) => {
+    const at = await limited({ max_uses: 3, sums })
+    const { jti } = claimsOf(await issued(at.exchange()))
+    expect(await remainingOf(at)).toEqual({ max_uses: 2, sums: [{ member: AMOUNT, max: '9.00' }] })
+    expect((await receipt(at, jti, outcome)).status).toBe(201)
+    expect(await remainingOf(at)).toEqual({ max_uses: 3, sums: [{ member: AMOUNT, max: '10.00' }] })
+    expect((await receipt(at, jti, outcome)).status).toBe(200)
+    expect(await remainingOf(at)).toMatchObject({ max_uses: 3 })
+  })
+
+  test('not by one that says succeeded', async () => {
+    const at = await limited({ max_uses: 3 })
+    const { jti } = claimsOf(await issued(at.exchange()))
+    expect((await receipt(at, jti, 'succeeded')).status).toBe(201)
+    expect(await remainingOf(at)).toEqual({ max_uses: 2 })
+  })
+
+  test('by its expiry, unused, only where its resource server uses tokens up', async () => {
+    const short = { token_lifetime_seconds: 1 }
+    const [consuming, offline] = [
+      await limited({ max_uses: 3 }, { resource: { ...short, enforcement: 'consume' } }),
+      await limited({ max_uses: 3 }, { resource: short }),
+    ]
+    const used = await issued(consuming.exchange())
+    expect((await introspect(server.issuer, consuming.resource, used, { form: { consume: 'true' } })).body.active).toBe(
+      true,
+    )
+    for (const at of [consuming, offline]) await issued(at.exchange())
+    expect([await remainingOf(consuming), await remainingOf(offline)]).toEqual([{ max_uses: 1 }, { max_uses: 2 }])
+    await new Promise((resolve) => setTimeout(resolve, 2_050))
+    expect([await remainingOf(consuming), await remainingOf(offline)]).toEqual([{ max_uses: 2 }, { max_uses: 2 }])
   })
 })
 

@@ -21,10 +21,10 @@ export function resourceStore(client: TransactionClient): EntityStore<'resource'
     page: async (page) =>
       counted((await client.resource.findMany({ ...byId(page), include: WITH_ACTIVE_KEYS })).map(toResource)),
     add: async ({ actionTypes, limits, ...resource }) => {
-      const { id, identifier, identifierFolded, name, tokenLifetimeSeconds, tokenContent } = resource
+      const { id, identifier, identifierFolded, name, tokenLifetimeSeconds, enforcement, tokenContent } = resource
       const data = [
         {
-          ...{ id, identifier, identifierFolded, name, tokenLifetimeSeconds, tokenContent },
+          ...{ id, identifier, identifierFolded, name, tokenLifetimeSeconds, enforcement, tokenContent },
           actionTypes: toColumn(actionTypes),
           limits: limitsColumn(limits),
         },
