@@ -7,6 +7,7 @@ import type { Limits } from './core/delegation/limits.ts'
 import type { JsonValue } from './core/json.ts'
 import type { Refusal } from './core/refusal.ts'
 import type { SigningKeyFacts, SigningKeyStatus } from './core/token/signing-key.ts'
+import type { CounterReader, Counting } from './limit-ports.ts'
 
 /** What the commands of the admin API need from outside. What an issuance needs stands in ports.ts. */
 
@@ -42,8 +43,10 @@ export interface AgentMembers {
   readonly name: string
   readonly description: string | null
   readonly owner: string | null
+  /** Counted for every token that the agent acts in; null: none. */
+  readonly limits: Limits | null
 }
-export interface RegisteredAgent extends Registered, AgentMembers {
+export interface RegisteredAgent extends Registered, AgentMembers, Counting {
   /** Active ones only. */
   readonly keys: readonly RegisteredKey[]
 }
@@ -63,11 +66,14 @@ export interface ResourceMembers {
   readonly actionTypes: readonly string[] | 'all'
   /** Null: the server's default. Unit: seconds. */
   readonly tokenLifetimeSeconds: number | null
-  readonly tokenContent: 'full' | 'digest'
-}
-export interface RegisteredResource extends Registered, ResourceMembers {
-  readonly identifier: string
+  /** `consume`: a token that was not used up by its expiry was not used. */
   readonly enforcement: 'consume' | 'offline'
+  readonly tokenContent: 'full' | 'digest'
+  /** Counted for every token for it; null: none. */
+  readonly limits: Limits | null
+}
+export interface RegisteredResource extends Registered, ResourceMembers, Counting {
+  readonly identifier: string
   readonly keys: readonly RegisteredKey[]
 }
 
@@ -199,7 +205,7 @@ export interface EnrolmentStore extends EnrolmentReader {
   readonly withdraw: (agentId: string, id: string | undefined, now: Date) => Promise<readonly string[]>
 }
 
-export interface RegisteredDelegation extends Delegation {
+export interface RegisteredDelegation extends Delegation, Counting {
   readonly grantedBy: string
   readonly purpose: string | null
   readonly revokedAt: Date | null
@@ -269,6 +275,7 @@ export interface RegistryReader {
   readonly enrolments: EnrolmentReader
   readonly downstreamRules: DownstreamRuleReader
   readonly delegations: DelegationReader
+  readonly counters: CounterReader
   readonly records: RecordReader
   readonly signingKeys: SigningKeyReader
   readonly stop: StopReader
@@ -283,10 +290,13 @@ export interface RegistryWriter {
   readonly activeIdentifiers: (identifiers: readonly string[]) => Promise<ReadonlySet<string>>
   /** Those of the names that are no action type. */
   readonly unknownActionTypes: (types: readonly string[]) => Promise<readonly string[]>
+  /** Those of the ids that are no agent, or one that was retired. */
+  readonly unknownAgents: (ids: readonly string[]) => Promise<readonly string[]>
   readonly keys: KeyStore
   readonly enrolments: EnrolmentStore
   readonly downstreamRules: DownstreamRuleStore
   readonly delegations: DelegationStore
+  readonly counters: CounterReader
   readonly records: RecordReader & { readonly add: (record: AdminRecord) => Promise<void> }
   readonly signingKeys: SigningKeyStore
   readonly stop: StopStore

@@ -1,4 +1,5 @@
 import type { RefusalCode } from '../core/refusal.ts'
+import { TURN_DETAILS } from '../core/token/turn-detail.ts'
 
 /** What the commit answered, in words for the caller. */
 const DETAILS: Partial<Record<RefusalCode, string>> = {
@@ -15,8 +16,7 @@ const DETAILS: Partial<Record<RefusalCode, string>> = {
   actor_token_invalid: 'the actor token is expired or revoked, or its agent is not active',
   delegation_full: 'the delegation was given on too often',
   subject_token_invalid: 'the token that was exchanged is expired or revoked',
-  turn_key_mismatch: 'the turn was begun with another key',
-  turn_over: 'the token of this turn was used, or may have been',
+  ...TURN_DETAILS,
   stopped: 'an administrator has stopped everything',
 }
 

@@ -220,9 +220,20 @@ test('resources are created, listed, shown, changed, stopped and retired', async
     token_lifetime_seconds: 30,
   })
   expect(await done(['resources', 'list'])).toContain('email_send, http_request')
-  await done(['resources', 'update', 'r1', '--content', 'digest', '--unset', 'action_types', 'token_lifetime_seconds'])
+  await done([
+    'resources',
+    'update',
+    'r1',
+    '--content',
+    'digest',
+    '--enforcement',
+    'consume',
+    '--unset',
+    'action_types',
+    'token_lifetime_seconds',
+  ])
   const shown = await json(['resources', 'show', 'r1'])
-  expect(shown).toMatchObject({ token_content: 'digest' })
+  expect(shown).toMatchObject({ token_content: 'digest', enforcement: 'consume' })
   expect(shown).not.toHaveProperty('action_types')
   expect(await done(['resources', 'keys', 'list', 'r1'])).toContain('active')
   await done(['resources', 'suspend', 'r1'])

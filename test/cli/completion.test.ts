@@ -55,7 +55,18 @@ describe('completion', () => {
 
   test.each(['bash', 'zsh', 'fish'])('of %s knows every command', async (shell) => {
     const out = await script(shell)
-    for (const word of ['agents', 'enrol', 'action-types', 'explain', 'tail', 'whoami', 'compromised', 'for-days']) {
+    for (const word of [
+      'agents',
+      'enrol',
+      'action-types',
+      'explain',
+      'tail',
+      'whoami',
+      'compromised',
+      'for-days',
+      'max-uses',
+      'delegable',
+    ]) {
       expect(out).toContain(word)
     }
   })

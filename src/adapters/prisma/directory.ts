@@ -150,12 +150,6 @@ export const readDelegable = ({ max_depth, agents }: DelegableColumn): Delegable
   ...(agents !== undefined && { agents }),
 })
 
-/** The same the other way. */
-export const toDelegableColumn = ({ maxDepth, agents }: Delegable) => ({
-  max_depth: maxDepth,
-  ...(agents !== undefined && { agents: [...agents] }),
-})
-
 interface ResourceRow {
   readonly id: string
   readonly identifier: string

@@ -1,3 +1,4 @@
+import { ownerKey } from '../../core/delegation/charge.ts'
 import type { RefusalCode } from '../../core/refusal.ts'
 import type { CommitEntry, CommitOutcome, Issuance } from '../../ports.ts'
 import type { Query } from './open-database.ts'
@@ -154,7 +155,7 @@ const toGrounds = ({ attemptId, decidedOn, charges, turn }: CommitEntry & { read
   resource_version: decidedOn.resourceVersion,
   client_version: decidedOn.clientVersion,
   charges: charges.map(({ owner, rule, max, amount, seconds, label }) => ({
-    ...{ owner: `${owner.kind}:${owner.id}`, rule, max, amount, seconds, label },
+    ...{ owner: ownerKey(owner), rule, max, amount, seconds, label },
     ...(owner.until !== undefined && { until: owner.until.getTime() / 1_000 }),
   })),
   ...(turn !== undefined && { turn_key: turn.key, turn_until: turn.until, claims: turn.claimsJson }),

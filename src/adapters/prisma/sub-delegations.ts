@@ -1,6 +1,6 @@
 import type { SubDelegations } from '../../chain-ports.ts'
+import { delegableDocument } from '../../core/delegation/delegable.ts'
 import type { RefusalCode } from '../../core/refusal.ts'
-import { toDelegableColumn } from './directory.ts'
 import type { Query } from './open-database.ts'
 
 /** Active delegations that may be given on from one. */
@@ -15,14 +15,14 @@ export function subDelegations(query: Query, maxChildren = MAX_CHILDREN): SubDel
         ...{ lineage: child.lineage, actors, actor: actor.agentId, actor_kid: actor.jkt, actor_jti: actor.jti },
         ...{ actor_issued_at: actor.iat, actor_expires_at: actor.exp, resource: child.resource },
         ...{ authorization_details: child.authorizationDetails, limits: child.limits },
-        ...{ delegable: toDelegableColumn(child.delegable), granted_by: child.grantedBy },
+        ...{ delegable: delegableDocument(child.delegable), granted_by: child.grantedBy },
         ...{ not_before: child.notBefore && seconds(child.notBefore), expires_at: seconds(child.expiresAt) },
         ...{ created_at: seconds(child.createdAt), record_id: recordId, request_id: requestId },
         // Who, to whom, within what, until.
         because: {
           ...{ operation: 'delegation.delegate_on', parent: child.lineage.at(-2), to: actor.agentId },
           ...{ authorization_details: child.authorizationDetails, expires_at: seconds(child.expiresAt) },
-          ...{ limits: child.limits, delegable: toDelegableColumn(child.delegable) },
+          ...{ limits: child.limits, delegable: delegableDocument(child.delegable) },
         },
       }
       const rows = marks.map(({ kind, key, until, issuedAt }) => ({ kind, key, until, issued: issuedAt }))

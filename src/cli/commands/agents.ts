@@ -4,6 +4,14 @@ import { collect } from '../input/parse-when.ts'
 import type { Io } from '../io.ts'
 import { addEnrol, addEnrolOptions, createEnrolment, developerLines, type EnrolOptions, withCodeFile } from './enrol.ts'
 import { addKeys, keyCount, keyMembers } from './key-commands.ts'
+import {
+  addLimitOptions,
+  LIMITS_HELP,
+  type LimitOptions,
+  limitsMember,
+  patchLimits,
+  readLimits,
+} from './limit-options.ts'
 import { addList, addShow, addUpdate, addVerbs, type Kind } from './registered.ts'
 
 const AGENTS: Kind = {
@@ -17,17 +25,19 @@ const AGENTS: Kind = {
   ],
 }
 
-interface Members {
+interface Members extends LimitOptions {
   readonly name?: string
   readonly description?: string
   readonly owner?: string
 }
 
 const memberOptions = (command: Command) =>
-  command
-    .option('--name <text>', 'a name for people')
-    .option('--description <text>', 'what it does')
-    .option('--owner <text>', 'who answers for it')
+  addLimitOptions(
+    command
+      .option('--name <text>', 'a name for people')
+      .option('--description <text>', 'what it does')
+      .option('--owner <text>', 'who answers for it'),
+  ).addHelpText('after', LIMITS_HELP)
 
 /** `writ agents …`. */
 export function addAgents(program: Command, io: Io): void {
@@ -42,12 +52,13 @@ export function addAgents(program: Command, io: Io): void {
   addShow(agents, io, AGENTS)
   addUpdate(agents, io, AGENTS, {
     options: memberOptions,
-    members: ({ name, description, owner }: Members) => ({
+    members: async ({ name, description, owner, ...limits }: Members) => ({
+      ...(await limitsMember(patchLimits(io, limits))),
       ...(name !== undefined && { name }),
       ...(description !== undefined && { description }),
       ...(owner !== undefined && { owner }),
     }),
-    removable: ['name', 'description', 'owner'],
+    removable: ['name', 'description', 'owner', 'limits'],
     sample: '--owner team-mail@example.com',
   })
   addVerbs(agents, io, AGENTS, ['suspend', 'resume', 'retire'])
@@ -68,12 +79,13 @@ function addCreate(agents: Command, io: Io): void {
   ])
   act(create, io, async (cli, id: string, options: Members & EnrolOptions & { key?: string[]; enrol?: boolean }) => {
     const { name, description, owner } = options
+    const limits = await readLimits(io, options)
     const keys = await keyMembers(io, options.key)
     const isEnrolled = options.enrol === true
     const codeFile = isEnrolled ? options.codeFile : undefined
     await withCodeFile(codeFile === undefined ? {} : { codeFile }, async (writeCode) => {
       const api = await cli.api()
-      const agent = await api.ask('POST', AGENTS.path, { body: { id, name, description, owner, keys } })
+      const agent = await api.ask('POST', AGENTS.path, { body: { id, name, description, owner, limits, keys } })
       const done = `Registered agent ${id}${keys.length === 0 ? '' : ` with ${keys.length} key${keys.length === 1 ? '' : 's'}`}.`
       if (!isEnrolled) {
         const bind = `Let it bind a key: writ agents enrol ${id}`

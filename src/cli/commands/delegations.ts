@@ -6,13 +6,16 @@ import type { AdminApi } from '../connection/admin-api.ts'
 import { type Item, readPages } from '../connection/pages.ts'
 import type { ExplainedType } from '../explain/explain-bound.ts'
 import { explainDelegation, ShownDelegation } from '../explain/explain-delegation.ts'
+import { limitsLeft } from '../explain/explain-limits.ts'
 import { confirm } from '../input/confirm.ts'
 import { collect, parseBeginning, parseEnd, parseWhole } from '../input/parse-when.ts'
 import type { Io } from '../io.ts'
+import type { WrittenDelegable } from '../notation/read-limits.ts'
 import { fields, text } from '../output/fields.ts'
 import { distance, numericDate, timeOf } from '../output/moment.ts'
 import { printList } from '../output/print-list.ts'
 import { addTree } from './delegation-tree.ts'
+import { addLimitOptions, LIMITS_HELP, type LimitOptions, parseDelegable, readLimits } from './limit-options.ts'
 import { NOTATION_HELP } from './notation-help.ts'
 import { addPaging, countOf, type PagingOptions } from './paging.ts'
 import { readActionType, readBounds } from './read-bounds.ts'
@@ -41,7 +44,8 @@ export function addDelegations(program: Command, io: Io): void {
   addRevoke(group, io)
 }
 
-interface CreateOptions {
+interface CreateOptions extends LimitOptions {
+  readonly delegable?: WrittenDelegable
   readonly for: string
   readonly agent: string
   readonly resource?: string
@@ -73,7 +77,12 @@ function addCreate(group: Command, io: Io): void {
     .option('--for-days <n>', 'its end, in days from now', parseWhole(1, 36_500))
     .option('--from <time>', 'its beginning (default: now)', parseBeginning)
     .option('--purpose <text>', 'what it is for, in your words')
-    .addHelpText('after', NOTATION_HELP)
+    .option(
+      '--delegable <depth[:agents]>',
+      'how far the agent may give it on, such as 1 or 2:helper,runner',
+      parseDelegable,
+    )
+  addLimitOptions(create).addHelpText('after', `${NOTATION_HELP}\n${LIMITS_HELP}`)
   examples(create, [
     [
       `writ delegations create --for alice --agent planner --resource https://mail.example \\\n      --allow 'email_send to=*@company.com max-items=2' --for-days 30 --purpose "minutes of meetings"`,
@@ -92,12 +101,15 @@ function addCreate(group: Command, io: Io): void {
     }
     const api = await cli.api()
     const { bounds, notes } = await readBounds(io, api, options)
+    const limits = await readLimits(io, options)
     const end = options.until ?? afterDays(io.now(), options.forDays)
     const body = {
       principal: options.for,
       agent: options.agent,
       resource: options.resource,
       authorization_details: bounds,
+      limits,
+      delegable: options.delegable,
       not_before: options.from && numericDate(options.from),
       expires_at: end && numericDate(end),
       purpose: options.purpose,
@@ -133,6 +145,7 @@ function addListing(group: Command, io: Io): void {
       ['AGENT', 'agent'],
       ['RESOURCE', 'resource'],
       ['ALLOWS', allowedTypes],
+      ['LEFT', (item: Item) => limitsLeft(item.limits)],
       ['STATUS', 'status'],
       ['ENDS', (item: Item) => distance(timeOf(item.expires_at) ?? io.now(), io.now())],
     ] as const

@@ -3,6 +3,14 @@ import { act, examples } from '../cli.ts'
 import { collect, parseWhole } from '../input/parse-when.ts'
 import type { Io } from '../io.ts'
 import { addKeys, keyCount, keyMembers } from './key-commands.ts'
+import {
+  addLimitOptions,
+  LIMITS_HELP,
+  type LimitOptions,
+  limitsMember,
+  patchLimits,
+  readLimits,
+} from './limit-options.ts'
 import { addList, addShow, addUpdate, addVerbs, type Kind } from './registered.ts'
 
 const RESOURCES: Kind = {
@@ -17,15 +25,17 @@ const RESOURCES: Kind = {
   ],
 }
 
-interface Members {
+interface Members extends LimitOptions {
   readonly name?: string
   readonly actionTypes?: readonly string[]
   readonly lifetime?: number
   readonly content?: string
+  readonly enforcement?: string
 }
 
 const memberOptions = (command: Command) =>
-  command
+  addLimitOptions(command)
+    .addHelpText('after', LIMITS_HELP)
     .option('--name <text>', 'a name for people')
     .option('--action-types <types...>', 'the only action types that its tokens may name (default: all)')
     .option('--lifetime <seconds>', 'how long its action tokens live', parseWhole(1, 300))
@@ -35,13 +45,20 @@ const memberOptions = (command: Command) =>
         'digest',
       ]),
     )
+    .addOption(
+      new Option('--enforcement <how>', 'how its server takes a token once: asking here, or by itself').choices([
+        'consume',
+        'offline',
+      ]),
+    )
 
-const toMembers = ({ name, actionTypes, lifetime, content }: Members) => ({
+const toMembers = ({ name, actionTypes, lifetime, content, enforcement }: Members) => ({
   ...(name !== undefined && { name }),
   // One word with commas is a list as well: types have none in their names.
   ...(actionTypes !== undefined && { action_types: actionTypes.flatMap((types) => types.split(',')) }),
   ...(lifetime !== undefined && { token_lifetime_seconds: lifetime }),
   ...(content !== undefined && { token_content: content }),
+  ...(enforcement !== undefined && { enforcement }),
 })
 
 /** `writ resources …`. */
@@ -70,7 +87,8 @@ export function addResources(program: Command, io: Io): void {
   act(create, io, async (cli, id: string, options: Members & { identifier: string; key?: string[] }) => {
     const { identifier } = options
     const keys = await keyMembers(io, options.key)
-    const body = { id, identifier, keys, ...toMembers(options) }
+    const limits = await readLimits(io, options)
+    const body = { id, identifier, keys, limits, ...toMembers(options) }
     const answer = await (await cli.api()).ask('POST', RESOURCES.path, { body })
     cli.report(answer, `Registered resource ${id} (${identifier}).`, [
       'Protect it with writ/resource: docs/resource-servers.md',
@@ -81,8 +99,11 @@ export function addResources(program: Command, io: Io): void {
   addShow(resources, io, RESOURCES)
   addUpdate(resources, io, RESOURCES, {
     options: memberOptions,
-    members: toMembers,
-    removable: ['name', 'action_types', 'token_lifetime_seconds'],
+    members: async (options: Members) => ({
+      ...toMembers(options),
+      ...(await limitsMember(patchLimits(io, options))),
+    }),
+    removable: ['limits', 'name', 'action_types', 'token_lifetime_seconds'],
     sample: '--lifetime 30',
   })
   addVerbs(resources, io, RESOURCES, ['suspend', 'resume', 'retire'])

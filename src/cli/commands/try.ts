@@ -4,6 +4,7 @@ import { isJsonObject } from '../../core/json.ts'
 import { act, examples } from '../cli.ts'
 import { CliError, EXIT, usageError } from '../cli-error.ts'
 import { readPages } from '../connection/pages.ts'
+import { explainLimitLeft, LimitLeft } from '../explain/explain-limits.ts'
 import { readJsonArgument } from '../input/read-text.ts'
 import type { Io } from '../io.ts'
 import { paintStatus } from '../output/paint.ts'
@@ -17,6 +18,10 @@ const DecisionAnswer = z.looseObject({
   sentence: z.string().nullish(),
   /** Positions of the bounds that allow it. */
   because: z.array(z.number()).optional(),
+  /** What would be left afterwards. */
+  limits: z.array(LimitLeft).optional(),
+  /** The one that is reached. */
+  limit: LimitLeft.optional(),
 })
 
 /** `writ try`: what would be decided, and why; nothing is issued. */
@@ -49,7 +54,7 @@ export function addTry(program: Command, io: Io): void {
       const answer = DecisionAnswer.safeParse(await api.ask('POST', '/admin/decisions', { body }))
       if (!answer.success)
         throw new CliError(EXIT.unreachable, 'the answer is no decision', { where: '/admin/decisions' })
-      const { decision, delegation, member, detail, sentence, because } = answer.data
+      const { decision, delegation, member, detail, sentence, because, limits = [], limit } = answer.data
       const isPermitted = decision === 'permit'
       cli.print(answer.data, () => [
         `${paintStatus(cli.paint, visible(decision))}${detail ? `: ${visible(detail)}` : ''}`,
@@ -59,7 +64,9 @@ export function addTry(program: Command, io: Io): void {
         ...(because === undefined
           ? []
           : [`  allowed by: bound ${because.map((n) => n + 1).join(', ')} of the delegation`]),
-        cli.paint('dim', 'Nothing was issued.'),
+        ...limits.map((left, n) => `  ${n === 0 ? 'left then: ' : '           '} ${explainLimitLeft(left)}`),
+        ...(limit === undefined ? [] : [`  left now:   ${explainLimitLeft(limit)}`]),
+        cli.paint('dim', 'Nothing was issued or counted.'),
         ...(delegation
           ? [cli.paint('dim', `What the delegation allows: writ delegations explain ${visible(delegation)}`)]
           : []),

@@ -4,6 +4,7 @@ import { moment, timeOf } from '../output/moment.ts'
 import type { Paint } from '../output/paint.ts'
 import { visible } from '../output/visible.ts'
 import { type ExplainedType, explainBound } from './explain-bound.ts'
+import { explainDelegable, explainLimits, ShownLimits } from './explain-limits.ts'
 
 /** A delegation as the API shows it, as far as it can be explained. */
 export const ShownDelegation = z.looseObject({
@@ -12,6 +13,8 @@ export const ShownDelegation = z.looseObject({
   agent: z.string(),
   resource: z.string().nullish(),
   authorization_details: z.array(z.record(z.string(), z.json())),
+  limits: ShownLimits.optional(),
+  delegable: z.object({ max_depth: z.number(), agents: z.array(z.string()).optional() }).optional(),
   granted_by: z.string().optional(),
   purpose: z.string().optional(),
   not_before: z.number().nullish(),
@@ -24,7 +27,7 @@ export type ShownDelegation = z.infer<typeof ShownDelegation>
 /** Members of a delegation that this explains or that change nothing of what it allows. */
 const EXPLAINED = new Set([
   ...['id', 'principal', 'agent', 'resource', 'authorization_details', 'granted_by', 'purpose', 'not_before'],
-  ...['expires_at', 'status', 'reason', 'created_at', 'revoked_at', 'subject_token'],
+  ...['limits', 'delegable', 'expires_at', 'status', 'reason', 'created_at', 'revoked_at', 'subject_token'],
 ])
 
 /** Says in sentences what a delegation allows; complete: what it cannot put into words it shows as it is. */
@@ -55,10 +58,23 @@ export function explainDelegation(
     if (members.length === 0) lines.push('   (no members)')
     if (useless !== undefined) lines.push('', paint('yellow', `   No action can fit: ${useless}.`))
   }
+  if (delegation.limits !== undefined) lines.push(...limitLines(delegation.limits, paint))
+  if (delegation.delegable !== undefined) lines.push('', explainDelegable(delegation.delegable))
   const rest = Object.entries(delegation).filter(([name, value]) => !EXPLAINED.has(name) && hasSubstance(value))
   if (rest.length > 0)
     lines.push('', 'Also:', ...rest.map(([name, value]) => `   ${visible(name)}: ${visible(JSON.stringify(value))}`))
   return lines
+}
+
+function limitLines(limits: ShownLimits, paint: Paint): string[] {
+  const explained = explainLimits(limits)
+  const width = Math.max(0, ...explained.map(({ rule }) => rule.length))
+  return [
+    '',
+    'Of all its actions together:',
+    '',
+    ...explained.map(({ rule, left }) => `   ${rule.padEnd(width)}  ${paint('cyan', left)}`),
+  ]
 }
 
 function period({ not_before, expires_at }: ShownDelegation, now: Date): string {

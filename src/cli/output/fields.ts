@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Item } from '../connection/pages.ts'
+import { explainLimits, ShownLimits } from '../explain/explain-limits.ts'
 import { instant, moment, timeOf } from './moment.ts'
 import { type Paint, paintStatus } from './paint.ts'
 import { jsonText, visible } from './visible.ts'
@@ -35,6 +36,10 @@ export function fields(item: Item, paint: Paint, now: Date): string[] {
 function valueLines(name: string, value: unknown, paint: Paint, now: Date): string[] {
   if (name === 'status') return [paintStatus(paint, visible(String(value)))]
   if (TIME.test(name) && timeOf(value) !== undefined) return [moment(value, now)]
+  if (name === 'limits') {
+    const limits = ShownLimits.safeParse(value)
+    if (limits.success) return explainLimits(limits.data).map(({ rule, left }) => `${rule}: ${left}`)
+  }
   if (typeof value === 'string') return value.split('\n').map(visible)
   if (Array.isArray(value)) {
     if (value.length === 0) return ['none']

@@ -44,7 +44,10 @@ export async function grantDelegation(
 
   return call.change(async (writer) => {
     // Step 3: are all whom it names there and active?
-    const missing = (await missingParty(ports, writer, request)) ?? (await missingPlace(writer, request, places))
+    const missing =
+      (await missingParty(ports, writer, request)) ??
+      (await missingPlace(writer, request, places)) ??
+      (await missingHeir(writer, request))
     if (missing !== undefined) return missing
 
     // Step 4: write it, and who did.
@@ -112,6 +115,14 @@ async function missingParty(
   }
   const agent = await writer.entities.agent.find(request.agent)
   return agent?.status === 'active' ? undefined : refuse('member_invalid', 'names no active agent', 'agent')
+}
+
+/** Whom it may be given on to is there; whether he is active is asked when it is given on. */
+async function missingHeir(writer: RegistryWriter, { delegable }: DelegationRequest): Promise<Refusal | undefined> {
+  const named = delegable?.agents ?? []
+  const [unknown] = named.length === 0 ? [] : await writer.unknownAgents(named)
+  if (unknown === undefined) return undefined
+  return refuse('member_invalid', 'names no agent', `delegable.agents[${named.indexOf(unknown)}]`)
 }
 
 async function missingPlace(

@@ -1,7 +1,9 @@
 import { renderSentence } from '../../core/action/render.ts'
-import type { Delegation } from '../../core/delegation/delegation.ts'
+import type { ChainedDelegation, Delegation } from '../../core/delegation/delegation.ts'
+import { fitsUnder, type LimitLeft, limitLeft } from '../../core/delegation/remaining.ts'
 import { canonicalJson, type JsonValue } from '../../core/json.ts'
-import { type Refusal, refuse } from '../../core/refusal.ts'
+import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
+import { chargesAlong } from '../authority.ts'
 import { type Judged, judgeAction } from '../judge-action.ts'
 import type { AdminPorts } from './change-call.ts'
 
@@ -23,10 +25,18 @@ export type TriedAction =
       readonly delegation: string
       readonly sentence: string
       readonly because: readonly number[]
+      /** Every limit that it would count at, and what would be left of it afterwards; absent: there is none. */
+      readonly limits?: readonly LimitLeft[]
     }
-  | { readonly decision: 'forbid'; readonly delegation: string | undefined; readonly refusal: Refusal }
+  | {
+      readonly decision: 'forbid'
+      readonly delegation: string | undefined
+      readonly refusal: Refusal
+      /** The one that is reached, and what is left of it. */
+      readonly limit?: LimitLeft
+    }
 
-/** Decides an action as the exchange would, and issues and records nothing: a dry run. */
+/** Decides an action as the exchange would, and issues, counts and records nothing: a dry run. */
 export async function tryAction(ports: AdminPorts, request: TryRequest): Promise<TriedAction | Refusal> {
   const now = ports.now()
   const agent = await ports.registry.read.entities.agent.find(request.agent)
@@ -36,26 +46,61 @@ export async function tryAction(ports: AdminPorts, request: TryRequest): Promise
   }
   const delegations = await candidates(ports, request, now)
   const wish = { resource: request.resource, authorizationDetails: canonicalJson([request.action]) }
-  let nearest: { readonly delegation: Delegation; readonly judged: Judged & { readonly refusal: Refusal } } | undefined
+  let nearest: Nearest | undefined
   for (const delegation of delegations) {
     if (delegation.agentId !== agent.id) return refuse('member_invalid', 'is of another agent', 'delegation')
     const whole = await ports.directory.delegation(delegation.id, 'fresh')
     if (whole === undefined) throw new Error('a delegation that is in the registry is not in the directory')
     const judged = await judgeAction(ports, whole, wish, 'fresh', now)
-    if (judged.refusal === undefined) {
+    const counted = judged.refusal === undefined ? await tryLimits(ports, whole, judged) : judged
+    if (counted.refusal === undefined && judged.refusal === undefined) {
       const { action, because } = judged
-      return { decision: 'permit', delegation: delegation.id, sentence: renderSentence(action), because }
+      const limits = counted.limits.length > 0 && { limits: counted.limits }
+      return { decision: 'permit', delegation: delegation.id, sentence: renderSentence(action), because, ...limits }
     }
     // Of several that say no, the one that came furthest says most.
-    if (nearest === undefined || Object.keys(judged.about).length > Object.keys(nearest.judged.about).length) {
-      nearest = { delegation, judged }
+    const depth = Object.keys(judged.about).length + (judged.refusal === undefined ? 1 : 0)
+    if (counted.refusal !== undefined && (nearest === undefined || depth > nearest.depth)) {
+      nearest = { delegation, depth, refusal: counted.refusal, ...('limit' in counted && { limit: counted.limit }) }
     }
   }
   return {
     decision: 'forbid',
     delegation: nearest?.delegation.id,
-    refusal: nearest?.judged.refusal ?? refuse('delegation_inactive', 'the agent has no open delegation'),
+    refusal: nearest?.refusal ?? refuse('delegation_inactive', 'the agent has no open delegation'),
+    ...(nearest?.limit !== undefined && { limit: nearest.limit }),
   }
+}
+
+/** A delegation that says no, and how far the action came with it. */
+interface Nearest {
+  readonly delegation: Delegation
+  readonly depth: number
+  readonly refusal: Refusal
+  readonly limit?: LimitLeft
+}
+
+/** Steps 4 and 5 of an issuance, without counting: what each limit would say at this moment. */
+async function tryLimits(
+  { registry }: AdminPorts,
+  delegation: ChainedDelegation,
+  { action, resource }: Judged & { readonly refusal?: never },
+): Promise<
+  { readonly refusal: Refusal; readonly limit?: LimitLeft } | { readonly refusal?: never; readonly limits: LimitLeft[] }
+> {
+  const charges = chargesAlong(delegation, resource, action, true)
+  if (isRefusal(charges)) return { refusal: charges }
+  const used = await registry.read.counters.used(charges)
+  const limits: LimitLeft[] = []
+  for (const [n, charge] of charges.entries()) {
+    const before = used[n] ?? '0'
+    if (!fitsUnder(charge, before)) {
+      const refusal = refuse('limit_reached', charge.label, charge.member)
+      return { refusal, limit: limitLeft(charge, before, false) }
+    }
+    limits.push(limitLeft(charge, before, true))
+  }
+  return { limits }
 }
 
 async function candidates(ports: AdminPorts, request: TryRequest, now: Date): Promise<readonly Delegation[]> {

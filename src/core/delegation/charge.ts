@@ -2,6 +2,7 @@ import type { Action } from '../action/parse-action.ts'
 import type { JsonValue } from '../json.ts'
 import { isRefusal, type Refusal, refuse } from '../refusal.ts'
 import { parseDecimal } from './decimal.ts'
+import { MAX_USES, rateName, reachedLabel, sumName } from './limit-label.ts'
 import { currencyBeside, type Limits, type Sum, valueAt } from './limits.ts'
 
 /** The longest value of a `per` member. Unit: UTF-16 units. */
@@ -14,6 +15,9 @@ export interface LimitOwner {
   /** When nothing can be counted at it any more; absent: never. */
   readonly until?: Date
 }
+
+/** How an owner is told apart from all others where its counters are kept. */
+export const ownerKey = ({ kind, id }: Pick<LimitOwner, 'kind' | 'id'>): string => `${kind}:${id}`
 
 /** What one issuance counts at one rule of one limit; the commit adds it up, or refuses. */
 export interface Charge {
@@ -38,10 +42,21 @@ export const usesRule = (seconds?: number): string => JSON.stringify({ uses: tru
 export const sumRule = ({ member, per, seconds }: Omit<Sum, 'max'>, value?: string): string =>
   JSON.stringify({ member, ...(per && { per, value }), ...(seconds && { seconds }) })
 
+/** What a rule counts: uses, or a member, for one value of `per` where it has one. */
+export type Rule =
+  | { readonly uses: true; readonly seconds?: number }
+  | { readonly member: string; readonly per?: string; readonly value?: string; readonly seconds?: number }
+
+/** Reads back what `usesRule` and `sumRule` wrote; undefined for a rule of another kind. */
+export function readRule(text: string): Rule | undefined {
+  const rule = JSON.parse(text) as Partial<Record<'uses' | 'member', unknown>>
+  return rule.uses === true || typeof rule.member === 'string' ? (rule as Rule) : undefined
+}
+
 /** What one token of a downstream rule counts at the token that it is asked for with. */
 export const downstreamCharge = (owner: LimitOwner, rule: string, maxPerToken: number): Charge => ({
   ...{ owner, rule: JSON.stringify({ downstream: rule }), max: String(maxPerToken), amount: '1' },
-  label: 'limit reached: max_per_token of the downstream rule',
+  label: reachedLabel('max_per_token', 'downstream rule'),
 })
 
 /**
@@ -59,12 +74,12 @@ export function chargesOf(
   isWithinBounds = true,
 ): readonly Charge[] | Refusal<'limit_not_countable'> {
   const charges: Charge[] = []
-  const label = (rule: string) => `limit reached: ${rule} of the ${owner.kind}`
+  const label = (rule: string) => reachedLabel(rule, owner.kind)
   if (limits.max_uses !== undefined) {
-    charges.push({ owner, rule: usesRule(), max: String(limits.max_uses), amount: '1', label: label('max_uses') })
+    charges.push({ owner, rule: usesRule(), max: String(limits.max_uses), amount: '1', label: label(MAX_USES) })
   }
   for (const { seconds, max_uses } of limits.rates ?? []) {
-    const window = label(`${max_uses} in ${seconds} s`)
+    const window = label(rateName(max_uses, seconds))
     charges.push({ owner, rule: usesRule(seconds), max: String(max_uses), amount: '1', seconds, label: window })
   }
   for (const sum of limits.sums ?? []) {
@@ -73,7 +88,7 @@ export function chargesOf(
     const { member, max, seconds } = sum
     charges.push({
       ...{ owner, rule: sumRule(sum, counted.per), max, amount: counted.amount, member },
-      ...{ label: label(`the sum of ${member}`), ...(seconds !== undefined && { seconds }) },
+      ...{ label: label(sumName(member)), ...(seconds !== undefined && { seconds }) },
     })
   }
   return charges

@@ -10,7 +10,11 @@ export interface Decimal {
 
 /** Reads a decimal string such as `123.50`; undefined for anything else, negative zero in any spelling included. */
 export function parseDecimal(text: string): Decimal | undefined {
-  if (text.length > MAX_DECIMAL_LENGTH) return undefined
+  return text.length > MAX_DECIMAL_LENGTH ? undefined : readDecimal(text)
+}
+
+/** The same without a limit of its length: for what was added up. */
+export function readDecimal(text: string): Decimal | undefined {
   const match = DECIMAL.exec(text)
   if (match === null) return undefined
   const [, sign = '', whole = '', fraction = ''] = match
@@ -30,4 +34,11 @@ export function compareDecimals(a: Decimal, b: Decimal): number {
 export function addDecimals(a: Decimal, b: Decimal): Decimal {
   const scale = Math.max(a.scale, b.scale)
   return { units: a.units * 10n ** BigInt(scale - a.scale) + b.units * 10n ** BigInt(scale - b.scale), scale }
+}
+
+/** What is left of a when b is taken off; zero where b is more. With as many decimal places as the longer one has. */
+export function subtractDecimals(a: Decimal, b: Decimal): string {
+  const { units, scale } = addDecimals(a, { ...b, units: -b.units })
+  const digits = String(units < 0n ? 0n : units).padStart(scale + 1, '0')
+  return scale === 0 ? digits : `${digits.slice(0, -scale)}.${digits.slice(-scale)}`
 }

@@ -13,15 +13,23 @@ export const DelegableDocument = z
       .number()
       .int()
       .min(0)
-      .max(MAX_CHAIN - 1),
+      .max(MAX_CHAIN - 1)
+      .describe('How many hops more; 0: not at all.'),
     agents: z
       .array(z.string().regex(/^[a-z0-9._-]{1,255}$/, 'must be the id of an agent'))
       .min(1)
       .max(MAX_AGENTS)
       .refine((agents) => new Set(agents).size === agents.length, 'must not name an agent twice')
+      .meta({ description: 'To whom. Absent: to any active agent.', uniqueItems: true })
       .optional(),
   })
   .transform(({ max_depth, agents }): Delegable => ({ maxDepth: max_depth, ...(agents !== undefined && { agents }) }))
+
+/** The same the other way. */
+export const delegableDocument = ({ maxDepth, agents }: Delegable) => ({
+  max_depth: maxDepth,
+  ...(agents !== undefined && { agents: [...agents] }),
+})
 
 /**
  * Whether a delegation may be given on to an agent, and what may then be done with it: by its own word, and by that of every

@@ -10,7 +10,7 @@ const MAX_USES = 1_000_000_000
 const MAX_RULES = 8
 
 const Uses = z.number().int().min(1).max(MAX_USES)
-const Seconds = z.number().int().min(1).max(MAX_WINDOW_SECONDS)
+const Seconds = z.number().int().min(1).max(MAX_WINDOW_SECONDS).describe('The window. Unit: seconds.')
 /** Names of object members joined by dots. */
 const MemberName = z
   .string()
@@ -19,15 +19,18 @@ const MemberName = z
 const Amount = z
   .string()
   .refine((text) => (parseDecimal(text)?.units ?? -1n) >= 0n, 'must be a decimal string that is not negative')
+  .meta({ description: 'Exact.', maxLength: 40, pattern: '^(0|[1-9][0-9]*)(\\.[0-9]+)?$', examples: ['500.00'] })
 
 /** So many uses in any window of so many seconds. */
 const Rate = z.strictObject({ seconds: Seconds, max_uses: Uses })
 /** A member of the actions, added up; with `per`, each value of that member has a sum of its own. */
 const Sum = z.strictObject({
-  member: MemberName,
+  member: MemberName.describe('What is added up: names of object members joined by dots.'),
   max: Amount,
-  per: MemberName.optional(),
-  seconds: Seconds.optional(),
+  per: MemberName.describe(
+    'Each value of this member has a sum of its own; needed where currencies differ.',
+  ).optional(),
+  seconds: Seconds.describe('The window. Absent: for ever. Unit: seconds.').optional(),
 })
 
 /**
@@ -37,9 +40,9 @@ const Sum = z.strictObject({
  */
 export const Limits = z
   .strictObject({
-    max_uses: Uses.optional(),
-    rates: z.array(Rate).max(MAX_RULES).optional(),
-    sums: z.array(Sum).max(MAX_RULES).optional(),
+    max_uses: Uses.describe('How often at all.').optional(),
+    rates: z.array(Rate).max(MAX_RULES).describe('How often in any window; each window once.').optional(),
+    sums: z.array(Sum).max(MAX_RULES).describe('How much, each member added up exactly.').optional(),
   })
   .superRefine((limits, context) => {
     const twice = (path: 'rates' | 'sums', index: number) =>

@@ -12,6 +12,20 @@ const DecisionRequest = z
   })
   .meta({ id: 'DecisionRequest' })
 
+/** One limit, whose it is, and what is left of it: uses, or so much of a member. */
+const LimitLeft = z
+  .object({
+    of: z.enum(['delegation', 'agent', 'resource']),
+    id: z.string(),
+    seconds: z.int().describe('The window. Absent: for ever.').optional(),
+    max_uses: z.int().optional(),
+    member: z.string().optional(),
+    per: z.string().optional(),
+    value: z.string().describe('Of "per".').optional(),
+    max: z.string().optional(),
+  })
+  .meta({ id: 'LimitLeft' })
+
 const TriedDecision = z
   .discriminatedUnion('decision', [
     z.object({
@@ -19,11 +33,16 @@ const TriedDecision = z
       delegation: z.string(),
       sentence: z.string().describe('What would be allowed, in words.'),
       because: z.array(z.int()).describe('Which bounds of the delegation allow it, counted from 0.'),
+      limits: z
+        .array(LimitLeft)
+        .describe('Every limit that it would count at, and what would be left of it afterwards.')
+        .optional(),
     }),
     z.object({
       decision: z.literal('forbid'),
       delegation: z.string().describe('The one that came nearest.').optional(),
       ...{ refusal: z.string(), detail: z.string(), member: z.string().optional() },
+      limit: LimitLeft.describe('The one that is reached.').optional(),
     }),
   ])
   .meta({ id: 'TriedDecision' })
@@ -44,6 +63,7 @@ export const decisionRoutes: readonly Route[] = [
             refusal: tried.refusal.code,
             detail: tried.refusal.detail,
             member: tried.refusal.member,
+            limit: tried.limit,
           },
   }),
 ]

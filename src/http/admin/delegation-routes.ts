@@ -4,9 +4,10 @@ import { grantDelegation } from '../../commands/admin/grant-delegation.ts'
 import { lookUpDelegation, lookUpDelegations } from '../../commands/admin/look-up.ts'
 import type { RegisteredDelegation } from '../../commands/admin/registered.ts'
 import { revokeDelegation } from '../../commands/admin/revoke-delegation.ts'
-import { DelegableDocument } from '../../core/delegation/delegable.ts'
+import { DelegableDocument, delegableDocument } from '../../core/delegation/delegable.ts'
 import { isDelegationCurrent } from '../../core/delegation/delegation.ts'
 import { Limits } from '../../core/delegation/limits.ts'
+import { limitsMember, limitsView, ShownLimits } from './limit-members.ts'
 import { Id, Moment, ReasonOnly, Timestamp } from './members.ts'
 import { change, type Exchange, list, type Route, type Shown, show } from './route.ts'
 
@@ -41,6 +42,8 @@ export const Delegation = z
   .object({
     ...{ id: z.string(), principal: z.string(), agent: z.string(), resource: z.string().optional() },
     authorization_details: z.array(z.json()),
+    limits: ShownLimits.optional(),
+    delegable: z.object({ max_depth: z.int(), agents: z.array(z.string()).optional() }),
     granted_by: z.string(),
     purpose: z.string().optional(),
     not_before: Moment.optional(),
@@ -65,7 +68,7 @@ export const delegationRoutes: readonly Route[] = [
         agent: body.agent,
         resource: body.resource,
         authorizationDetails: body.authorization_details,
-        limits: body.limits,
+        limits: limitsMember(body.limits) ?? undefined,
         delegable: body.delegable,
         notBefore: body.not_before,
         expiresAt: body.expires_at,
@@ -116,6 +119,8 @@ export const delegationView = (delegation: RegisteredDelegation) => ({
   agent: delegation.agentId,
   resource: delegation.resource,
   authorization_details: delegation.authorizationDetails,
+  limits: limitsView(delegation),
+  delegable: delegableDocument(delegation.delegable),
   granted_by: delegation.grantedBy,
   purpose: delegation.purpose ?? undefined,
   not_before: delegation.notBefore,

@@ -7,8 +7,11 @@ import {
   foldIdentifier,
   MAX_IDENTIFIER_LENGTH,
 } from '../../commands/admin/resource-identifier.ts'
+import { Limits } from '../../core/delegation/limits.ts'
+import type { JsonValue } from '../../core/json.ts'
 import { entityTag } from './entity-tag.ts'
 import { keyRoutes } from './key-routes.ts'
+import { limitsDocument, limitsMember, limitsView, ShownLimits } from './limit-members.ts'
 import { ActionTypeName, Id, Keys, keyView, Name, ReasonOnly, ShownKey, withoutNulls } from './members.ts'
 import { IMMUTABLE, type RegisteredKind, registeredRoutes, stateShown, stateView } from './registered-routes.ts'
 import { change, type Route } from './route.ts'
@@ -22,9 +25,14 @@ const ResourceDocument = z.strictObject({
     .meta({ description: 'Absent: not narrowed.', uniqueItems: true })
     .optional(),
   token_lifetime_seconds: z.int().min(1).max(300).describe("Absent: the server's default. Unit: seconds.").optional(),
-  // The single use that `consume` means is not offered by this version.
-  enforcement: z.literal('offline', 'only "offline" is supported').default('offline'),
+  enforcement: z
+    .enum(['consume', 'offline'])
+    .describe(
+      '"consume": its server uses every token up here before it acts, so one that was not used up was not used.',
+    )
+    .default('offline'),
   token_content: z.enum(['full', 'digest']).describe('"digest": digestible members travel as digests.').default('full'),
+  limits: Limits.describe('Counted for every token for it, whoever acts.').optional(),
 })
 type ResourceDocument = z.output<typeof ResourceDocument>
 
@@ -52,6 +60,7 @@ const Resource = z
     token_lifetime_seconds: z.int().describe("Absent: the server's default. Unit: seconds.").optional(),
     enforcement: z.enum(['consume', 'offline']),
     token_content: z.enum(['full', 'digest']),
+    limits: ShownLimits.optional(),
     keys: z.array(ShownKey).describe('Active ones only.'),
     ...stateShown,
   })
@@ -61,7 +70,9 @@ const toMembers = (document: ResourceDocument, id: string) => ({
   name: document.name ?? id,
   actionTypes: document.action_types ?? ('all' as const),
   tokenLifetimeSeconds: document.token_lifetime_seconds ?? null,
+  enforcement: document.enforcement,
   tokenContent: document.token_content,
+  limits: limitsMember(document.limits),
 })
 
 const kindFor = (
@@ -78,12 +89,14 @@ const kindFor = (
     keys,
   }),
   document: ResourceDocument,
-  toDocument: ({ name, actionTypes, tokenLifetimeSeconds, tokenContent }) =>
-    withoutNulls({
+  toDocument: ({ name, actionTypes, tokenLifetimeSeconds, enforcement, tokenContent, limits }) =>
+    withoutNulls<JsonValue>({
       name,
       action_types: actionTypes === 'all' ? null : actionTypes,
       token_lifetime_seconds: tokenLifetimeSeconds,
+      enforcement,
       token_content: tokenContent,
+      limits: limitsDocument(limits),
     }),
   toMembers,
   fixed: { id: IMMUTABLE, identifier: IMMUTABLE, keys: 'is changed at /keys' },
@@ -95,6 +108,7 @@ const kindFor = (
     token_lifetime_seconds: resource.tokenLifetimeSeconds ?? undefined,
     enforcement: resource.enforcement,
     token_content: resource.tokenContent,
+    limits: limitsView(resource),
     keys: resource.keys.map(keyView),
     ...stateView(resource),
   }),

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { RegisteredDelegation, SignSubjectToken } from '../../commands/admin/registered.ts'
 import { type AuthorizePorts, authorizeClientToken } from '../../commands/authorize-client-token.ts'
 import { listOwnDelegations, type OwnDelegationPorts } from '../../commands/list-own-delegations.ts'
+import { delegableDocument } from '../../core/delegation/delegable.ts'
 import { isRefusal, refuse } from '../../core/refusal.ts'
 import type { Cursors } from '../cursor.ts'
 import { listPage } from '../list-page.ts'
@@ -58,8 +59,9 @@ const view = (delegation: RegisteredDelegation, subjectToken: string) => ({
   principal: delegation.principal.id,
   resource: delegation.resource,
   authorization_details: delegation.authorizationDetails,
+  ...(delegation.limits !== undefined && { limits: { ...delegation.limits, remaining: delegation.remaining } }),
   approval: { mode: 'none' },
-  delegable: { max_depth: 0 },
+  delegable: delegableDocument(delegation.delegable),
   ...(delegation.notBefore !== undefined && { not_before: numericDate(delegation.notBefore) }),
   expires_at: numericDate(delegation.expiresAt),
   subject_token: subjectToken,

@@ -4,6 +4,7 @@ import { createClock } from './clock.ts'
 import { type ActorToken, actorToken, delegate, type GivenDelegation, type Giving } from './delegate.ts'
 import { type Delegation, listDelegations } from './delegations.ts'
 import { exchange, type Wish } from './exchange.ts'
+import { type BatchWish, exchangeAll } from './exchange-all.ts'
 import { checkIssuer, type IssuerMetadata, readMetadata } from './issuer.ts'
 import { createNonces } from './nonces.ts'
 import { isWritRefusal, type WritRefusal } from './refusal.ts'
@@ -46,6 +47,8 @@ export interface Agent {
   readonly delegate: (giving: Giving) => Promise<GivenDelegation | WritRefusal>
   /** For the agent that gives a delegation on to this one. */
   readonly actorToken: () => Promise<ActorToken | WritRefusal>
+  /** Tokens for several actions of one turn, by one request: for each its token or its refusal, or one refusal of the whole. */
+  readonly exchangeAll: (wish: BatchWish) => Promise<readonly (ActionToken | WritRefusal)[] | WritRefusal>
   /** Both in one: exchanges for the action, and makes the call that it is. */
   readonly signedFetch: (wish: Wish, url: string | URL, init?: ActionFetchInit) => Promise<Response | WritRefusal>
 }
@@ -76,6 +79,7 @@ export function createAgent(options: AgentOptions): Agent {
     discover: metadata.get,
     delegations: ({ signal } = {}) => listDelegations(door, tokens, signal),
     exchange: (wish) => exchange(door, wish),
+    exchangeAll: (wish) => exchangeAll(door, wish),
     delegate: (giving) => delegate(door, giving),
     actorToken: () => actorToken(tokens),
     signedFetch: async (wish, url, init) => {

@@ -83,7 +83,7 @@ export async function delegate(door: IssuerDoor, giving: Giving): Promise<GivenD
       ...(limits !== undefined && { limits: JSON.stringify(limits) }),
       ...(delegable !== undefined && { delegable: JSON.stringify(delegable) }),
     },
-    giving.signal,
+    { signal: giving.signal },
   )
   if (isWritRefusal(body)) return body
   const { accessToken, expiresInSeconds } = readTokenAnswer(body)

@@ -2,6 +2,7 @@ import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { AgentToken } from './agent-token.ts'
 import { WritFault } from './fault.ts'
 import { hide } from './hidden.ts'
+import { type DelegationLimits, readLimits } from './limits.ts'
 import { isWritRefusal, type WritRefusal } from './refusal.ts'
 import { request } from './session.ts'
 import type { Kept } from './single-flight.ts'
@@ -17,7 +18,9 @@ export interface Delegation {
   /** The bounds: an action must fit one of them wholly. */
   readonly authorizationDetails: readonly JsonObject[]
   readonly expiresAt: Date
-  /** What else the server says of it, by the names of the wire: `limits`, `approval`, `delegable`, … */
+  /** How often, how fast and how much, and what was left of it when the list was read; undefined: no limits. */
+  readonly limits?: DelegationLimits
+  /** What else the server says of it, by the names of the wire: `approval`, `delegable`, … */
   readonly more: JsonObject
   /** Names the delegation at an exchange. Not enumerable: it is not printed, logged or stored with the rest. */
   readonly subjectToken: string
@@ -77,7 +80,9 @@ async function readPage(
 
 function readDelegation(item: JsonValue): Delegation {
   if (typeof item !== 'object' || item === null || Array.isArray(item)) throw unexpected('holds something else')
-  const { id, principal, resource, authorization_details, expires_at, subject_token, ...more } = item as JsonObject
+  const { id, principal, resource, authorization_details, limits, expires_at, subject_token, ...more } =
+    item as JsonObject
+  const readable = readLimits(limits)
   const expiresAt = typeof expires_at === 'number' ? expires_at * 1_000 : Date.parse(String(expires_at))
   if (
     typeof id !== 'string' ||
@@ -94,7 +99,8 @@ function readDelegation(item: JsonValue): Delegation {
     ...(typeof resource === 'string' && { resource }),
     authorizationDetails: authorization_details as readonly JsonObject[],
     expiresAt: new Date(expiresAt),
-    more,
+    ...(readable !== undefined && { limits: readable }),
+    more: readable === undefined && limits !== undefined ? { limits, ...more } : more,
   }
   return hide(delegation, 'subjectToken', subject_token)
 }

@@ -13,11 +13,8 @@ export interface Action {
   readonly [member: string]: unknown
 }
 
-/** What an exchange is asked for: on what authority, where, and exactly what. */
-export type Wish = {
-  readonly action: Action
-  readonly signal?: AbortSignal
-} & (
+/** On what authority, and where. */
+export type On =
   | {
       /** One of `delegations()`. */
       readonly delegation: Delegation
@@ -25,7 +22,17 @@ export type Wish = {
       readonly resource?: string
     }
   | { readonly subjectToken: string; readonly resource: string }
-)
+
+/** What an exchange is asked for: on what authority, where, and exactly what. */
+export type Wish = On & {
+  readonly action: Action
+  /**
+   * The agent's own name for the step it is in, 1 to 128 printable ASCII characters: the same action under the same name is
+   * issued once. A request whose answer was lost is then made once more by itself, and may be made again at any time.
+   */
+  readonly turn?: string
+  readonly signal?: AbortSignal
+}
 
 const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 
@@ -36,6 +43,41 @@ const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
  * @throws WritFault when something broke; TypeError when the wish is no wish.
  */
 export async function exchange(door: IssuerDoor, wish: Wish): Promise<ActionToken | WritRefusal> {
+  const { action, turn, signal } = wish
+  const { resource, parameters } = exchangeParameters(wish)
+  checkAction(action)
+  if (turn !== undefined && !(typeof turn === 'string' && TURN.test(turn))) {
+    throw new TypeError('turn must be 1 to 128 printable ASCII characters without space')
+  }
+  const askedAt = door.session.clock.own()
+  const body = await tokenRequest(
+    door,
+    {
+      ...parameters,
+      authorization_details: JSON.stringify([action]),
+      ...(turn !== undefined && { turn }),
+    },
+    { signal, isRepeatable: turn !== undefined },
+  )
+  return isWritRefusal(body) ? body : grantedToken(door, body, resource, askedAt)
+}
+
+/** As the server has it (wire contract, section 4). */
+export const TURN = /^[\x21-\x7e]{1,128}$/
+
+/** @throws TypeError for what is no action. */
+export function checkAction(action: unknown): void {
+  if (typeof action !== 'object' || action === null || !('type' in action) || typeof action.type !== 'string') {
+    throw new TypeError('action must be an object with a type')
+  }
+}
+
+/**
+ * What every exchange on a delegation is asked with, but for the actions.
+ *
+ * @throws TypeError when it does not say on what authority, or where.
+ */
+export function exchangeParameters(wish: On) {
   const resource = 'delegation' in wish ? (wish.resource ?? wish.delegation.resource) : wish.resource
   const subjectToken = 'delegation' in wish ? wish.delegation.subjectToken : wish.subjectToken
   if (typeof resource !== 'string' || !URL.canParse(resource)) {
@@ -44,22 +86,19 @@ export async function exchange(door: IssuerDoor, wish: Wish): Promise<ActionToke
   if (typeof subjectToken !== 'string' || subjectToken === '') {
     throw new TypeError('subjectToken must be a string; copies of a delegation do not have it')
   }
-  if (typeof wish.action !== 'object' || wish.action === null || typeof wish.action.type !== 'string') {
-    throw new TypeError('action must be an object with a type')
-  }
-  const askedAt = door.session.clock.own()
-  const body = await tokenRequest(
-    door,
-    {
+  return {
+    resource,
+    parameters: {
       grant_type: TOKEN_EXCHANGE,
       subject_token: subjectToken,
       subject_token_type: ACCESS_TOKEN_TYPE,
       resource,
-      authorization_details: JSON.stringify([wish.action]),
     },
-    wish.signal,
-  )
-  if (isWritRefusal(body)) return body
+  }
+}
+
+/** The token of a successful answer. @throws WritFault when it is none. */
+export function grantedToken(door: IssuerDoor, body: JsonObject, resource: string, askedAt: Date): ActionToken {
   const { accessToken, expiresInSeconds } = readTokenAnswer(body)
   const expiresAt = new Date(askedAt.getTime() + expiresInSeconds * 1_000)
   return actionToken(door.session, { accessToken, expiresInSeconds, expiresAt, resource, action: soleAction(body) })

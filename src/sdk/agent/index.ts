@@ -1,4 +1,6 @@
 /** `writ/agent`: one call for one action, and refusals to act on. Web APIs only; keys in files are in `writ/agent/file-key`. */
+
+export type { ReachedLimit } from '../../core/delegation/limit-label.ts'
 export type { ActionFetchInit, ActionToken } from './action-token.ts'
 export { type Agent, type AgentOptions, createAgent } from './agent.ts'
 export type { ActorToken, GivenDelegation, Giving } from './delegate.ts'
@@ -6,9 +8,11 @@ export type { Delegation } from './delegations.ts'
 export { type ContentDigest, contentDigest } from './digest.ts'
 export { type Enrolled, type EnrolOptions, enrol } from './enrol.ts'
 export type { Action, Wish } from './exchange.ts'
+export type { BatchWish } from './exchange-all.ts'
 export { WritFault, type WritFaultKind } from './fault.ts'
 export type { IssuerMetadata } from './issuer.ts'
 export { type AgentKey, type CreateKeyOptions, createKey, exportKey, importKey, type PrivateJwk } from './key.ts'
+export type { DelegationLimits, LimitSum, Limits } from './limits.ts'
 export { type PublicJwk, type SignatureAlgorithm, thumbprint } from './public-jwk.ts'
 export { explainRefusal, isWritRefusal, type WritRefusal } from './refusal.ts'
 export type { WritRefusalKind } from './refusal-kind.ts'

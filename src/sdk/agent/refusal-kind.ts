@@ -1,7 +1,14 @@
+import { saysLimitReached } from '../../core/delegation/limit-label.ts'
+import { saysTurnRefused } from '../../core/token/turn-detail.ts'
+
 /** Every deliberate "no" that an agent can meet, by what there is to do about it. Branch on this and on nothing else. */
 export type WritRefusalKind =
   /** `access_denied`: the delegation does not allow this action. `member` is the first one that does not fit. */
   | 'not_permitted'
+  /** `access_denied`: too often, too fast or too much. `limit` says which limit. */
+  | 'limit_reached'
+  /** `access_denied`: the token of this turn was used, or may have been, or the turn was begun with another key. */
+  | 'turn_refused'
   /** `authorization_pending`: a person is asked first. */
   | 'approval_needed'
   /** `invalid_authorization_details`: the action is not one of its type. */
@@ -33,13 +40,19 @@ export type WritRefusalKind =
 export type Door = 'token' | 'enrolment' | 'delegations' | 'resource'
 
 /** What an error means at a door. */
-export function refusalKind(door: Door, error: string): WritRefusalKind {
+export function refusalKind(door: Door, error: string, description: string): WritRefusalKind {
+  if (door === 'token' && error === 'access_denied') {
+    if (saysLimitReached(description)) return 'limit_reached'
+    if (saysTurnRefused(description)) return 'turn_refused'
+  }
   return KINDS[door].get(error) ?? COMMON_KINDS.get(error) ?? 'unknown'
 }
 
 /** What to do, one sentence for each kind. */
 export const ADVICE: Record<WritRefusalKind, string> = {
   not_permitted: 'Ask for an action within the delegation, or ask the principal for another delegation.',
+  limit_reached: 'Do not repeat this at once: wait until the limit has room again, ask for less, or ask who set it.',
+  turn_refused: 'Find out whether the action was done. Only if it was not, do it as a new turn.',
   approval_needed: 'Wait until the principal has approved this action.',
   action_invalid: 'Make the action fit the schema of its type: GET /action-types/{type}.',
   wrong_resource: 'Use a delegation for this resource, and the resource exactly as the delegation names it.',
@@ -61,6 +74,7 @@ export const ADVICE: Record<WritRefusalKind, string> = {
 /** Refusals of an action; elsewhere what follows a colon is no member. */
 export const NAMES_A_MEMBER: ReadonlySet<WritRefusalKind> = new Set<WritRefusalKind>([
   'not_permitted',
+  'limit_reached',
   'action_invalid',
   'wrong_resource',
   'other_action',

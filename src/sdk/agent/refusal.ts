@@ -1,3 +1,4 @@
+import { type ReachedLimit, readReachedLabel } from '../../core/delegation/limit-label.ts'
 import { NOTICED_SKEW_SECONDS } from './clock.ts'
 import { ADVICE, CLOCK_MATTERS, type Door, NAMES_A_MEMBER, refusalKind, type WritRefusalKind } from './refusal-kind.ts'
 
@@ -18,6 +19,8 @@ export interface WritRefusal {
   readonly advice: string
   /** Path of the member that does not fit, such as `to[0]`; characters that cannot be shown are `?`. */
   readonly member?: string
+  /** Of `limit_reached`: which limit, and whose. */
+  readonly limit?: ReachedLimit
   /** The record of the decision; an administrator finds it by this. */
   readonly decisionId?: string
   /** The server's id of the request. */
@@ -53,8 +56,9 @@ export interface RefusalFacts {
 /** Makes a refusal of what a door answered. */
 export function refusal(door: Door, facts: RefusalFacts): WritRefusal {
   const error = printable(facts.error, MAX_ERROR)
-  const kind = refusalKind(door, error)
   const description = printable(facts.description ?? '', MAX_DESCRIPTION)
+  const kind = refusalKind(door, error, description)
+  const limit = kind === 'limit_reached' ? readReachedLabel(description) : undefined
   const member = NAMES_A_MEMBER.has(kind) ? namedMember(description) : undefined
   const skew = CLOCK_MATTERS.has(kind) ? (facts.clockSkewSeconds ?? 0) : 0
   const isSkewed = Math.abs(skew) >= NOTICED_SKEW_SECONDS
@@ -66,6 +70,7 @@ export function refusal(door: Door, facts: RefusalFacts): WritRefusal {
     status: facts.status,
     advice: isSkewed ? `${skewSentence(skew)} ${ADVICE[kind]}` : ADVICE[kind],
     ...(member !== undefined && { member }),
+    ...(limit !== undefined && { limit }),
     ...(isIdentifier(facts.decisionId) && { decisionId: facts.decisionId }),
     ...(isIdentifier(facts.requestId) && { requestId: facts.requestId }),
     ...(facts.retryAfterSeconds !== undefined && { retryAfterSeconds: facts.retryAfterSeconds }),

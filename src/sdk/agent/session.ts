@@ -37,11 +37,14 @@ export interface RepeatableRequest {
   /** Headers and body for one attempt: an assertion is for one request only. */
   readonly content?: () => Promise<{ readonly contentType: string; readonly body: string }>
   readonly signal?: AbortSignal | undefined
+  /** Whether making it twice is the same as making it once: then a lost answer is asked for again. Default: false. */
+  readonly isRepeatable?: boolean
 }
 
 /**
  * Makes a request with a DPoP proof, and again with everything new: once for a nonce (RFC 9449 §8), once for a corrected
- * clock, and as often as configured when the server asks to come later.
+ * clock, once when no answer came to a request that may be repeated, and as often as configured when the server asks to
+ * come later.
  *
  * @returns the body of a 2xx answer, or the refusal.
  * @throws WritFault when something broke.
@@ -49,10 +52,20 @@ export interface RepeatableRequest {
 export async function request(session: Session, wanted: RepeatableRequest): Promise<JsonObject | WritRefusal> {
   let mayFetchNonce = true
   let mayCorrectClock = true
+  let mayAskAgain = wanted.isRepeatable === true
   let retriesLeft = session.retries.attempts
   for (;;) {
     const offsetSeconds = session.clock.offsetSeconds()
-    const { answer, skewSeconds, freshNonce } = await attempt(session, wanted)
+    const attempted = await attempt(session, wanted).catch((error: unknown) => {
+      // Cut, or not in time: what became of the request is not known.
+      const isLost = error instanceof WritFault && (error.kind === 'unreachable' || error.kind === 'timed_out')
+      if (!isLost || !mayAskAgain) throw error
+    })
+    if (attempted === undefined) {
+      mayAskAgain = false
+      continue
+    }
+    const { answer, skewSeconds, freshNonce } = attempted
     const outcome = judge(wanted.door, answer, skewSeconds, session.clock.own())
     if (!(outcome instanceof WritFault) && !isWritRefusal(outcome)) return outcome
 

@@ -17,7 +17,7 @@ export interface IssuerDoor {
 export async function tokenRequest(
   { session, issuer, id, metadata }: IssuerDoor,
   parameters: Readonly<Record<string, string>>,
-  signal?: AbortSignal,
+  how: { readonly signal?: AbortSignal | undefined; readonly isRepeatable?: boolean } = {},
 ): Promise<JsonObject | WritRefusal> {
   const { tokenEndpoint, dpopSigningAlgorithms } = await metadata()
   const { alg } = session.signer
@@ -28,7 +28,7 @@ export async function tokenRequest(
     door: 'token',
     method: 'POST',
     url: tokenEndpoint,
-    signal,
+    ...how,
     content: async () => {
       const authentication = await clientAuthentication(session.signer, { id, issuer, now: session.clock.now() })
       return {

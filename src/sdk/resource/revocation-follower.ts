@@ -92,7 +92,7 @@ export function createRevocationFollower(
 
   /** One connection, until it ends. Everything that is said on it is verified, or the connection is given up. */
   async function follow(signal: AbortSignal): Promise<void> {
-    const answer = await tokenRequest(door, { grant_type: 'client_credentials' }, signal)
+    const answer = await tokenRequest(door, { grant_type: 'client_credentials' }, { signal })
     if (isWritRefusal(answer)) throw new Error(`the issuer gives no token to follow with: ${answer.error}`)
     const { accessToken } = readTokenAnswer(answer)
     const response = await connect(accessToken, signal, true)

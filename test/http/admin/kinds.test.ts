@@ -168,11 +168,19 @@ describe('resources', () => {
     const [row] = await server.database.query('SELECT action_types FROM resource WHERE id = $1', ['narrow'])
     expect(row).toEqual({ action_types: ['*'] })
   })
+  test('say how tokens are used up there: offline unless it is said, and a patch changes it', async () => {
+    const base = { id: 'consuming', identifier: 'https://consuming.example' }
+    expect((await post('/admin/resources', { ...base, enforcement: 'consume' })).body.enforcement).toBe('consume')
+    expect((await patch('/admin/resources/consuming', { name: 'Other' })).body.enforcement).toBe('consume')
+    const changed = await patch('/admin/resources/consuming', { enforcement: null }, '"2"')
+    expect(changed.body).toMatchObject({ enforcement: 'offline' })
+    expect((await server.call('/admin/resources/consuming')).body.enforcement).toBe('offline')
+  })
   test.each([
     { token_lifetime_seconds: 0 },
     { token_lifetime_seconds: 301 },
     { token_lifetime_seconds: 1.5 },
-    { enforcement: 'consume' },
+    { enforcement: 'always' },
     { token_content: 'none' },
     { action_types: ['email_send', 'email_send'] },
     { downstream: [] },

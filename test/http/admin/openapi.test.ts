@@ -59,8 +59,8 @@ const OPERATIONS = `
 
 /** Members of bodies that §10 names and that are built; * is what must be there. */
 const BODIES = [
-  ['POST', '/admin/agents', 'description id* keys name owner'],
-  ['PATCH', '/admin/agents/{id}', 'description name owner'],
+  ['POST', '/admin/agents', 'description id* keys limits name owner'],
+  ['PATCH', '/admin/agents/{id}', 'description limits name owner'],
   ['POST', '/admin/agents/{id}/suspend', 'reason'],
   ['POST', '/admin/agents/{id}/keys', 'expires_at jwk* label'],
   ['DELETE', '/admin/agents/{id}/keys/{kid}', 'reason'],
@@ -71,9 +71,9 @@ const BODIES = [
   [
     'POST',
     '/admin/resources',
-    'action_types enforcement id* identifier* keys name token_content token_lifetime_seconds',
+    'action_types enforcement id* identifier* keys limits name token_content token_lifetime_seconds',
   ],
-  ['PATCH', '/admin/resources/{id}', 'action_types enforcement name token_content token_lifetime_seconds'],
+  ['PATCH', '/admin/resources/{id}', 'action_types enforcement limits name token_content token_lifetime_seconds'],
   ['DELETE', '/admin/resources/{id}', 'reason'],
   ['POST', '/admin/resources/{id}/downstream', 'authorization_details* from* max_per_token to_resource*'],
   ['POST', '/admin/action-types', 'digestible risk* schema* single_use template* title* type*'],
@@ -209,7 +209,12 @@ describe('what is accepted', () => {
     },
     {
       path: '/admin/resources',
-      body: { id: 'r-2', identifier: 'https://r2.example', enforcement: 'consume' },
+      body: { id: 'r-3', identifier: 'https://r3.example', enforcement: 'consume' },
+      isGood: true,
+    },
+    {
+      path: '/admin/resources',
+      body: { id: 'r-2', identifier: 'https://r2.example', enforcement: 'always' },
       isGood: false,
     },
     {
@@ -267,9 +272,9 @@ describe('what is answered', () => {
     }
     const patch = (path: string, body: unknown) => done('PATCH', path, body, [['If-Match', '*']])
     const keyed = { jwk: newJwk(), label: 'first', expires_at: 4_000_000_000 }
-    await done('POST', '/agents', { id: 'agent', description: 'd', owner: 'o', keys: [keyed] })
+    await done('POST', '/agents', { id: 'agent', description: 'd', owner: 'o', keys: [keyed], limits: { max_uses: 9 } })
     await done('POST', '/principals', { id: 'principal', kind: 'service', email: 'a@example.com' })
-    const narrowed = { action_types: ['email_send'], token_lifetime_seconds: 30 }
+    const narrowed = { action_types: ['email_send'], token_lifetime_seconds: 30, limits: { max_uses: 9 } }
     await done('POST', '/resources', { id: 'resource', identifier: 'https://x.example', ...narrowed })
     await done('POST', '/clients', { id: 'client', scope: 'admin:read' })
     await done('POST', '/action-types', definition('note'))
@@ -277,8 +282,19 @@ describe('what is answered', () => {
     const any = { $any: true }
     const bounds = [{ type: 'email_send', to: any, subject: any, body: any }]
     const named = { principal: 'principal', agent: 'agent', resource: 'https://x.example' }
-    const { id } = await done('POST', '/delegations', { ...named, authorization_details: bounds, purpose: 'minutes' })
+    const { id } = await done('POST', '/delegations', {
+      ...{ ...named, authorization_details: bounds, purpose: 'minutes' },
+      ...{ limits: { max_uses: 1, rates: RATES }, delegable: { max_depth: 2, agents: ['agent'] } },
+    })
+    const money = await done('POST', '/delegations', { ...named, authorization_details: bounds, limits: LIMITS })
+    // One value was counted.
+    await server.database.query('INSERT INTO limit_counter (owner, rule, used) VALUES ($1, $2, 1.5)', [
+      `delegation:${money.id}`,
+      JSON.stringify({ member: 'a.amount', per: 'a.currency', value: 'EUR', seconds: 9 }),
+    ])
     await done('GET', `/delegations/${id}`)
+    await done('GET', `/delegations/${money.id}`)
+    await done('DELETE', `/delegations/${money.id}`)
     expect((await done('GET', `/delegations/${id}/tree`)).items).toMatchObject([{ id, depth: 0, in_force: true }])
     await done('POST', '/resources', { id: 'next', identifier: 'https://next.example' })
     const downstream = { from: bounds[0], to_resource: 'https://next.example', authorization_details: bounds }
@@ -290,6 +306,11 @@ describe('what is answered', () => {
     const action = { type: 'email_send', to: ['bob@example.com'], subject: 'Minutes', body: 'Hello' }
     const asked = { agent: 'agent', resource: 'https://x.example', authorization_details: [action] }
     expect((await done('POST', '/decisions', asked)).decision).toBe('permit')
+    await server.database.query('INSERT INTO limit_counter (owner, rule, used) VALUES ($1, $2, 1)', [
+      `delegation:${id}`,
+      JSON.stringify({ uses: true }),
+    ])
+    expect((await done('POST', '/decisions', asked)).limit).toEqual({ of: 'delegation', id, max_uses: 0 })
     const refused = await done('POST', '/decisions', { ...asked, authorization_details: [{ ...action, to: 7 }] })
     expect(refused.decision).toBe('forbid')
     await done('DELETE', `/delegations/${id}`, { reason: 'over' })
@@ -311,6 +332,7 @@ describe('what is answered', () => {
     await patch('/action-types/note', { title: 'Note' })
     for (const path of ['/agents/agent', '/principals/principal', '/resources/resource', '/action-types/note']) {
       if (path !== '/action-types/note') await patch(path, { name: 'N' })
+      if (/agents|resources/.test(path)) await patch(path, { limits: { max_uses: null, rates: RATES } })
       await done('POST', `${path}/suspend`, { reason: 'held' })
       await done('GET', path)
       await done('POST', `${path}/resume`)
@@ -334,6 +356,10 @@ describe('what is answered', () => {
     )
   })
 })
+
+const RATES = [{ seconds: 60, max_uses: 3 }]
+const SUMS = [{ member: 'a.amount', per: 'a.currency', max: '10.00', seconds: 9 }]
+const LIMITS = { max_uses: 100, rates: RATES, sums: SUMS }
 
 /** An issuance in the account, with every member that one can have. */
 const issuance = (jti: string) =>

@@ -77,12 +77,12 @@ describe.each(NAMED)('$path', ({ path, id, body }) => {
     const refused = await patch(`${path}/${id}`, { [immutable]: 'other' }, tag)
     expect(refused.status).toBe(422)
     expect(refused.body.errors[0].member).toBe(immutable)
-    const unknown = await patch(`${path}/${id}`, { limits: { max_uses: 1 } }, tag)
+    const unknown = await patch(`${path}/${id}`, { approval: 'each' }, tag)
     expect(unknown.status).toBe(422)
-    expect(unknown.body.errors[0].member).toBe('limits')
+    expect(unknown.body.errors[0].member).toBe('approval')
   })
 
-  test.each(['limits', 'approval', 'redirect_uris', 'toString'])(
+  test.each(['remaining', 'approval', 'redirect_uris', 'toString'])(
     'a member that is not built, %s -> 422',
     async (member) => {
       const refused = await post(path, { ...body(`${id}-x`), [member]: {} })

@@ -68,7 +68,7 @@ describe('an agent gives its delegation on', () => {
     const { act } = claimsOf(granted(await next.exchange(wish)).token)
     expect([act.sub, act.act.sub]).toEqual([helper.id, world.agent.id])
     granted(await next.exchange({ ...wish, delegation: found[0] as (typeof found)[number] }))
-    expect(refused(await next.exchange(wish))).toMatchObject({ kind: 'not_permitted' })
+    expect(refused(await next.exchange(wish))).toMatchObject({ kind: 'limit_reached' })
   })
 
   test('wider: refused at its member, with the record', async () => {

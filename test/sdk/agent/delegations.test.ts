@@ -11,7 +11,8 @@ const item = (i: number) => ({
   principal: 'alice',
   resource: 'https://mail.example',
   authorization_details: [{ type: 'email_send', to: { $any: true } }],
-  limits: { max_uses: 3, remaining: 2 },
+  limits: { max_uses: 3, remaining: { max_uses: 2 } },
+  approval: { mode: 'none' },
   expires_at: '2027-01-01T00:00:00.000Z',
   subject_token: SUBJECT_TOKEN,
 })
@@ -56,7 +57,8 @@ describe('the delegations of an agent', () => {
       resource: 'https://mail.example',
       authorizationDetails: [{ type: 'email_send', to: { $any: true } }],
       expiresAt: new Date('2027-01-01T00:00:00Z'),
-      more: { limits: { max_uses: 3, remaining: 2 } },
+      limits: { max_uses: 3, remaining: { max_uses: 2 } },
+      more: { approval: { mode: 'none' } },
     })
     expect(delegations[0]?.subjectToken).toBe(SUBJECT_TOKEN)
     expectNotShown(delegations, SUBJECT_TOKEN)

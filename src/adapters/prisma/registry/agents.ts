@@ -1,12 +1,15 @@
 import type { EntityStore, RegisteredAgent } from '../../../admin-ports.ts'
+import type { Limits } from '../../../core/delegation/limits.ts'
 import type { Agent, Key } from '../generated/client.ts'
+import { withRemaining } from '../limit-counters.ts'
 import { toKey, WITH_ACTIVE_KEYS } from './keys.ts'
-import { byId, lockRow, type TransactionClient } from './transaction-client.ts'
+import { byId, limitsColumn, lockRow, queryOn, type TransactionClient } from './transaction-client.ts'
 
 export function agentStore(client: TransactionClient): EntityStore<'agent'> {
+  const counted = (agents: readonly RegisteredAgent[]) => withRemaining(queryOn(client), 'agent', agents)
   const find = async (id: string) => {
     const row = await client.agent.findUnique({ where: { id }, include: WITH_ACTIVE_KEYS })
-    return row === null ? undefined : toAgent(row)
+    return row === null ? undefined : (await counted([toAgent(row)]))[0]
   }
   return {
     find,
@@ -14,13 +17,15 @@ export function agentStore(client: TransactionClient): EntityStore<'agent'> {
       await lockRow(client, 'agent', id)
       return find(id)
     },
-    page: async (page) => (await client.agent.findMany({ ...byId(page), include: WITH_ACTIVE_KEYS })).map(toAgent),
-    add: async ({ id, name, description, owner }) => {
-      const data = [{ id, name, description, owner }]
+    page: async (page) =>
+      counted((await client.agent.findMany({ ...byId(page), include: WITH_ACTIVE_KEYS })).map(toAgent)),
+    add: async ({ id, name, description, owner, limits }) => {
+      const data = [{ id, name, description, owner, limits: limitsColumn(limits) }]
       return (await client.agent.createMany({ data, skipDuplicates: true })).count === 1
     },
-    amend: async (id, version, { members, ...state }, now) => {
-      const data = { ...members, ...state, version: version + 1, updatedAt: now }
+    amend: async (id, version, { members: { limits, ...members } = {}, ...state }, now) => {
+      const limiting = limits !== undefined && { limits: limitsColumn(limits) }
+      const data = { ...members, ...limiting, ...state, version: version + 1, updatedAt: now }
       return (await client.agent.updateMany({ where: { id, version }, data })).count === 1
     },
   }
@@ -28,5 +33,7 @@ export function agentStore(client: TransactionClient): EntityStore<'agent'> {
 
 const toAgent = ({ identity, ...row }: Agent & { readonly identity: { readonly keys: Key[] } }): RegisteredAgent => ({
   ...row,
+  // Only limits that were parsed are ever stored.
+  limits: row.limits as Limits | null,
   keys: identity.keys.map(toKey),
 })

@@ -1,20 +1,24 @@
 import type { DelegationStore, RegisteredDelegation } from '../../../admin-ports.ts'
 import type { Status } from '../../../core/agent/client.ts'
+import { delegableDocument } from '../../../core/delegation/delegable.ts'
 import { NOT_DELEGABLE } from '../../../core/delegation/delegation.ts'
 import type { Limits } from '../../../core/delegation/limits.ts'
 import type { JsonObject, JsonValue } from '../../../core/json.ts'
-import { type DelegableColumn, readDelegable, toDelegableColumn } from '../directory.ts'
+import { type DelegableColumn, readDelegable } from '../directory.ts'
 import type { Delegation } from '../generated/client.ts'
+import { withRemaining } from '../limit-counters.ts'
 import { endTree } from '../revocations.ts'
 import { queryOn, type TransactionClient } from './transaction-client.ts'
 
 const WITH_PRINCIPAL = { principal: { select: { status: true } } } as const
 
 export function delegationStore(client: TransactionClient): DelegationStore {
+  const counted = (delegations: readonly RegisteredDelegation[]) =>
+    withRemaining(queryOn(client), 'delegation', delegations)
   return {
     find: async (id) => {
       const row = await client.delegation.findUnique({ where: { id }, include: WITH_PRINCIPAL })
-      return row === null ? undefined : toDelegation(row)
+      return row === null ? undefined : (await counted([toDelegation(row)]))[0]
     },
     page: async ({ agent, principal, openAt }, { after, limit: take }) => {
       const where = {
@@ -24,7 +28,7 @@ export function delegationStore(client: TransactionClient): DelegationStore {
         ...(after !== undefined && { id: { lt: after } }),
       }
       const rows = await client.delegation.findMany({ where, orderBy: { id: 'desc' }, take, include: WITH_PRINCIPAL })
-      return rows.map(toDelegation)
+      return counted(rows.map(toDelegation))
     },
     tree: async (id, { after, limit }, now) => {
       // By lineage: parents before children, and each with its own children behind it.
@@ -42,7 +46,7 @@ export function delegationStore(client: TransactionClient): DelegationStore {
       )
       const ids = places.map((place) => place.id)
       const rows = await client.delegation.findMany({ where: { id: { in: ids } }, include: WITH_PRINCIPAL })
-      const byId = new Map(rows.map((row) => [row.id, toDelegation(row)]))
+      const byId = new Map((await counted(rows.map(toDelegation))).map((delegation) => [delegation.id, delegation]))
       return places.flatMap((place) => {
         const delegation = byId.get(place.id)
         if (delegation === undefined) return []
@@ -57,7 +61,7 @@ export function delegationStore(client: TransactionClient): DelegationStore {
       const bounds = authorizationDetails as readonly JsonObject[]
       const columns = {
         ...(limits !== undefined && { limits }),
-        ...(delegable !== undefined && { delegable: toDelegableColumn(delegable) }),
+        ...(delegable !== undefined && { delegable: delegableDocument(delegable) }),
       }
       const data = [{ ...delegation, authorizationDetails: [...bounds], lineage: [delegation.id], ...columns }]
       await client.delegation.createMany({ data })

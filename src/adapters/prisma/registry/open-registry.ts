@@ -1,6 +1,7 @@
 import type { Registry, RegistryWriter } from '../../../admin-ports.ts'
 import { isRefusal, type Refusal } from '../../../core/refusal.ts'
 import type { KeyEncryption } from '../../keys/key-encryption.ts'
+import { readUsed } from '../limit-counters.ts'
 import type { Database } from '../open-database.ts'
 import { actionTypeStore } from './action-types.ts'
 import { administratorStore } from './administrators.ts'
@@ -15,7 +16,7 @@ import { recordStore } from './records.ts'
 import { resourceStore } from './resources.ts'
 import { signingKeyStore } from './signing-keys.ts'
 import { stopStore } from './stop.ts'
-import type { TransactionClient } from './transaction-client.ts'
+import { queryOn, type TransactionClient } from './transaction-client.ts'
 
 export interface RegistryParts {
   readonly database: Pick<Database, 'prisma'>
@@ -83,6 +84,7 @@ function storesOn(client: TransactionClient, encryption: KeyEncryption, onWrite:
     enrolments: enrolmentStore(client),
     downstreamRules: downstreamRuleStore(client),
     delegations: delegationStore(client),
+    counters: { used: (charges) => readUsed(queryOn(client), charges) },
     records: recordStore(client),
     stop: stopStore(client),
     signingKeys: signingKeyStore(client, encryption, onWrite),
@@ -99,6 +101,12 @@ function storesOn(client: TransactionClient, encryption: KeyEncryption, onWrite:
       const rows = await client.actionType.findMany({ where: { type: { in: [...types] } }, select: { type: true } })
       const known = new Set(rows.map(({ type }) => type))
       return types.filter((type) => !known.has(type))
+    },
+    unknownAgents: async (ids) => {
+      const where = { id: { in: [...ids] }, status: { not: 'retired' as const } }
+      const rows = await client.agent.findMany({ where, select: { id: true } })
+      const known = new Set(rows.map(({ id }) => id))
+      return ids.filter((id) => !known.has(id))
     },
     revokeToken: async (jti, expiresAt, revokedBy) => {
       await client.revokedToken.createMany({ data: [{ jti, expiresAt, revokedBy }], skipDuplicates: true })

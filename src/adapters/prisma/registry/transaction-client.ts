@@ -1,4 +1,5 @@
-import type { Prisma } from '../generated/client.ts'
+import type { Limits } from '../../../core/delegation/limits.ts'
+import { Prisma } from '../generated/client.ts'
 import type { Query } from '../open-database.ts'
 
 /** Prisma Client, or the part of it that works inside one transaction: the stores here take either. */
@@ -26,3 +27,6 @@ export const byId = ({ after, limit }: { readonly after: string | undefined; rea
   orderBy: { id: 'asc' as const },
   take: limit,
 })
+
+/** Limits as a column: NULL and not the JSON null where there are none. */
+export const limitsColumn = (limits: Limits | null) => limits ?? Prisma.DbNull
