@@ -109,6 +109,7 @@ export type DecisionRefusalCode =
 export type EnforcementRefusalCode =
   | 'action_mismatch'
   | 'replay_store_full'
+  | 'revocations_unknown'
   | 'token_inactive'
   | 'call_running'
   | 'call_unfinished'

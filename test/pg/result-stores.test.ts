@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import type pg from 'pg'
 import { createClient } from 'redis'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createPostgresResultStore, type PostgresResultStore } from '../../src/sdk/resource/postgres-result-store.ts'
 import { createRedisResultStore } from '../../src/sdk/resource/redis-result-store.ts'
 import type { Call } from '../../src/sdk/resource/result-store.ts'
@@ -65,6 +65,19 @@ describe('Redis', () => {
       await redis.stop()
     }
   })
+})
+
+test('Redis: a call that outlives its token leaves nothing behind', async () => {
+  const client = new Redis(REDIS_URL)
+  const prefix = `{writ-test-${randomUUID()}}:`
+  const store = createRedisResultStore(client, { prefix })
+  const call = { ...newCall(), until: Math.floor(Date.now() / 1000) }
+  await store.once(call, new Date(), async () => {
+    await vi.waitFor(async () => expect(await client.exists(`${prefix}call:${call.key}`)).toBe(0), { timeout: 5_000 })
+    return answerOf('late')
+  })
+  expect(await client.exists(`${prefix}call:${call.key}`)).toBe(0)
+  await client.quit()
 })
 
 describe('PostgreSQL, in one transaction', () => {
@@ -174,11 +187,11 @@ describe('PostgreSQL, in one transaction', () => {
     const busy = await Promise.all([small.connect(), small.connect()])
     const impatient = createPostgresResultStore<pg.PoolClient>(small, { timeoutMilliseconds: 100 })
     busy[0].release()
-    await impatient.find(newCall(), now)
-    await impatient.prune(now)
+    expect(await impatient.transact(newCall(), now, async () => undefined)).toEqual({ kind: 'ran' })
     const held = await small.connect()
     await expect(impatient.transact(newCall(), now, never)).rejects.toMatchObject({ status: 503 })
     for (const client of [held, busy[1]]) client.release()
+    await vi.waitFor(() => expect([small.idleCount, small.waitingCount]).toEqual([2, 0]))
     await small.end()
   })
 

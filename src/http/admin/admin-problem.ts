@@ -85,6 +85,7 @@ const PROBLEMS: Record<RefusalCode, AdminProblem> = {
   delegation_full: { status: 403 },
   stopped: { status: 403 },
   action_mismatch: INVALID,
+  revocations_unknown: { status: 503 },
   replay_store_full: { status: 503 },
   token_inactive: { status: 401 },
   call_running: CONFLICT,

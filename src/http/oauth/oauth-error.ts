@@ -80,6 +80,7 @@ const OAUTH_ERRORS: Record<RefusalCode, OAuthError> = {
   limit_invalid: INVALID_REQUEST,
   key_invalid: NOT_OURS,
   action_mismatch: NOT_OURS,
+  revocations_unknown: NOT_OURS,
   replay_store_full: NOT_OURS,
   token_inactive: NOT_OURS,
   call_running: NOT_OURS,

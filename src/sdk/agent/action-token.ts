@@ -21,7 +21,7 @@ export interface ActionToken {
    * Makes the one call that the token is for, with a proof for that very request (RFC 9449 §7.1). Otherwise like `fetch`.
    *
    * Redirects are never followed: their answer is returned. Once it was answered, the token is used; an answer that
-   * refuses (401, 403, 429, 503) leaves it as it was. `refusalOf` says what a resource server had against the call.
+   * refuses (401, 403, 429, 503), or says that the call is running (409 with `Retry-After`), leaves it as it was. `refusalOf` says what a resource server had against the call.
    *
    * @throws WritFault when the resource cannot be reached, or the token was used or has expired; TypeError for a URL that
    * is not at the resource, before anything is sent.
@@ -90,7 +90,9 @@ export function actionToken(session: Session, issued: IssuedToken): ActionToken 
     }
   }
   const settled = (response: Response) => {
-    if (NOT_MADE.has(response.status)) isSpent = false
+    // 409 with a time to come again: the first try of this very call is still running, and its answer is kept for a retry.
+    const isRunning = response.status === 409 && response.headers.has('retry-after')
+    if (isRunning || NOT_MADE.has(response.status)) isSpent = false
     return response
   }
   return hide(

@@ -40,6 +40,7 @@ const ANSWERS: Record<ResourceRefusalCode, Answer> = {
   proof_nonce_required: { status: 401, error: 'use_dpop_nonce' },
   action_mismatch: { status: 403, error: 'insufficient_authorization_details' },
   replay_store_full: { status: 503 },
+  revocations_unknown: { status: 503 },
   token_inactive: INVALID_TOKEN,
   call_running: { status: 409, error: 'call_in_progress', retryAfterSeconds: 1 },
   call_unfinished: { status: 409, error: 'call_may_have_run' },

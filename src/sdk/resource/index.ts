@@ -43,5 +43,6 @@ export {
   type UnenforcedCredentials,
 } from './resource-server.ts'
 export type { Call, CallState, Effect, OnceOutcome, ResultStore, TransactionalResultStore } from './result-store.ts'
+export type { RevocationsOptions } from './revocation-follower.ts'
 export { type SqlStatement, sqlStatementAction } from './sql-statement-action.ts'
 export { StoreUnavailableError } from './store-unavailable.ts'

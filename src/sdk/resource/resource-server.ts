@@ -20,6 +20,7 @@ import type { Receipt, ReceiptOutcome } from './receipt.ts'
 import type { ReplayMark, ReplayStore } from './replay-store.ts'
 import { externalUrl, type ResourceRequest } from './resource-request.ts'
 import type { ResultStore } from './result-store.ts'
+import { createRevocationFollower, type RevocationsOptions } from './revocation-follower.ts'
 import { isOrigin } from './transport.ts'
 import { useUp } from './use-up.ts'
 
@@ -40,6 +41,8 @@ export interface ResourceServerOptions {
   readonly results?: ResultStore
   /** Has the issuer decide at every call whether the token is good at this moment, and whether this is its one use. */
   readonly consume?: ConsumeOptions
+  /** Follows what is stopped, so that a token that was verified offline and stopped since is refused. `close` ends it. */
+  readonly revocations?: RevocationsOptions
   /** Digestible members of custom action types. */
   readonly actionTypes?: ActionTypes
   /** Action types to name in the metadata (RFC 9396 §10). */
@@ -81,6 +84,10 @@ export interface ResourceServer {
   readonly enforce: (credentials: UnenforcedCredentials, actual: ActualAction) => Promise<Authorized | ResourceRefusal>
   /** Tells the issuer what came of a call. @throws TypeError without the option `consume`. */
   readonly receipt: (authorized: Pick<Authorized, 'claims'>, receipt: Receipt) => Promise<ReceiptOutcome>
+  /** Whether what is stopped is known at this moment; always, where nothing is followed. For health checks. */
+  readonly isFollowing: () => boolean
+  /** Ends what works in the background: following what is stopped. After it nothing more is let through. */
+  readonly close: () => void
   /** How to answer a refusal. */
   readonly challenge: (refusal: ResourceRefusal) => Challenge
   readonly protectedResourceMetadata: ProtectedResourceMetadata
@@ -106,6 +113,10 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
   /** What credentials stand for. Kept here and not in them, so that no object can be made to look verified. */
   const genuine = new WeakMap<UnenforcedCredentials, Verified>()
   const { results } = options
+  const follower =
+    options.revocations === undefined
+      ? undefined
+      : createRevocationFollower({ issuer, resource }, options.revocations, issuerKeys, now)
   const consumption = options.consume === undefined ? undefined : createConsumption(issuer, options.consume, now)
 
   async function verify(request: ResourceRequest): Promise<UnenforcedCredentials | ResourceRefusal> {
@@ -146,20 +157,25 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
       unenforced: true,
       actionType: claims.authorization_details[0].type,
     })
-    genuine.set(credentials, { claims, proof, accessToken: presented.accessToken })
+    genuine.set(credentials, { claims, proof, accessToken: presented.accessToken, kid: read.kid })
     return credentials
   }
 
   async function admit(credentials: UnenforcedCredentials, actual: ActualAction): Promise<Admitted | ResourceRefusal> {
     const verified = genuine.get(credentials)
     if (verified === undefined) throw new TypeError('these credentials were not verified by this resource server')
-    const { claims, proof, accessToken } = verified
+    const { claims, proof, accessToken, kid } = verified
 
     // Step 3: is the call about to be executed the authorized action?
     if (isRefusal(actual)) return actual
     const [action] = claims.authorization_details
     const mismatch = actionMismatch(isForms(actual) ? actual : [actual], action)
     if (mismatch !== undefined) return mismatch
+
+    // Was anything that it stands on stopped since it was issued?
+    const stop = await follower?.stops({ claims, kid, accessToken })
+    if (stop === 'unknown') return refuse('revocations_unknown', 'it is not known at the moment what was stopped')
+    if (stop !== undefined) return refuse('token_inactive', 'the access token was stopped')
 
     // Step 4: is it the first time? Only now, so that neither a thief without the key nor a wrong call burns anything.
     // Building the action took its time: what has expired meanwhile may no longer be remembered as used.
@@ -206,6 +222,8 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
       if (consumption === undefined) throw new TypeError('receipts need the option consume')
       return consumption.receipt(claims.jti, receipt)
     },
+    isFollowing: () => follower?.isFresh() ?? true,
+    close: () => follower?.close(),
     challenge: (refusal) => toChallenge(refusal, path === undefined ? undefined : origin + path),
     protectedResourceMetadata: protectedResourceMetadata(resource, issuer, advertisedTypes),
     metadataPath: path,
@@ -220,6 +238,8 @@ interface Verified {
   readonly claims: ActionTokenClaims
   readonly proof: Proof
   readonly accessToken: string
+  /** The key that signed it. */
+  readonly kid: string
 }
 
 /** Token by `jti`, proof by `jkt` and `jti`; hashed, so that every key is as long as the next. */

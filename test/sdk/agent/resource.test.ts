@@ -1,13 +1,15 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Koa from 'koa'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Agent, isWritRefusal, refusalOf, type Wish, WritFault } from '../../../src/sdk/agent/index.ts'
 import {
   authorizedBy,
   createMemoryReplayStore,
+  createMemoryResultStore,
   createResourceServer,
   protect,
+  type ResultStore,
 } from '../../../src/sdk/resource/index.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
 import { createWorld, type World } from '../../support/world.ts'
@@ -33,7 +35,10 @@ afterAll(async () => {
 })
 
 /** A Koa app that sends a mail, protected by `writ/resource`. Its identifier is not where it is reached. */
-async function startMailApi(resource: string) {
+async function startMailApi(
+  resource: string,
+  { slowly = async () => {}, ...options }: { slowly?: () => Promise<void>; results?: ResultStore } = {},
+) {
   const sent: unknown[] = []
   const app = new Koa()
   app.silent = true
@@ -41,7 +46,7 @@ async function startMailApi(resource: string) {
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
   const replay = createMemoryReplayStore()
-  const guard = createResourceServer({ issuer: server.issuer, resource, origin: url, replay })
+  const guard = createResourceServer({ issuer: server.issuer, resource, origin: url, replay, ...options })
   app.use(async (ctx, next) => {
     const chunks: Buffer[] = []
     for await (const chunk of ctx.req) chunks.push(chunk)
@@ -49,10 +54,11 @@ async function startMailApi(resource: string) {
     await next()
   })
   app.use(protect<Koa.Context>(guard, { action: (ctx) => ({ type: 'email_send', ...ctx.state.mail }) }))
-  app.use((ctx) => {
+  app.use(async (ctx) => {
     sent.push({ mail: ctx.state.mail, method: ctx.method, target: ctx.originalUrl, by: authorizedBy(ctx).agent })
     ctx.status = 201
     ctx.body = { sent: true }
+    await slowly()
   })
   http.on('request', app.callback())
   return { url, sent, close: () => void http.close() }
@@ -106,6 +112,25 @@ describe('the one call that a token is for', () => {
     expect(fault).toMatchObject({ kind: 'token_spent', message: 'this token was used: exchange for another' })
     expectNotShown(fault, token.token)
     expect(api.sent).toHaveLength(1)
+  })
+
+  test('an answer that was lost is asked for again, with the same token: 409 while it runs, then the one that was kept', async () => {
+    let finish = () => {}
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve
+    })
+    const results = createMemoryResultStore()
+    const keeping = await startMailApi(world.identifier, { results, slowly: () => finished })
+    const token = granted(await agent.exchange(wish))
+    const tryIt = (signal?: AbortSignal) =>
+      token.fetch(`${keeping.url}/messages`, { ...post(), origins: [keeping.url], ...(signal && { signal }) })
+    await expect(tryIt(AbortSignal.timeout(200))).rejects.toThrow()
+    const running = await tryIt()
+    expect([running.status, running.headers.get('retry-after')]).toEqual([409, '1'])
+    finish()
+    await vi.waitFor(async () => expect((await tryIt()).status).toBe(201))
+    expect(keeping.sent).toHaveLength(1)
+    keeping.close()
   })
 
   test('two at once are one', async () => {
