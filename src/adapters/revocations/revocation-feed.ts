@@ -7,6 +7,8 @@ const POLL_MILLISECONDS = 50
 /** How often a follower is told that everything has been told. */
 const ALIVE_MILLISECONDS = 2_000
 const MAX_FOLLOWERS = 1_000
+/** The id in a snapshot: after it nobody can go on, so who is cut off in the middle is told all of it again. */
+const IN_SNAPSHOT = 0n
 /** Of one resource server: each of its processes has one, and one more while it reconnects. */
 const MAX_FOLLOWERS_EACH = 32
 
@@ -48,7 +50,7 @@ export function revocationFeed({ issuer, events, signer, ids, now, onFault }: Fe
     if (followers.delete(follower)) follower.end()
   }
   const tell = async (follower: Follower, message: FeedMessage, id: bigint) => {
-    if (position === undefined) return
+    if (position === undefined || !followers.has(follower)) return
     const facts = { issuer, audience: follower.audience, jti: ids.random(), now: now() }
     const set = await signer.signSecurityEvent(securityEventClaims(message, facts))
     // Whoever does not keep up is let go: it comes back and is told anew what it missed.
@@ -69,8 +71,8 @@ export function revocationFeed({ issuer, events, signer, ids, now, onFault }: Fe
         ({ audience }) => audience === undefined || audience === follower.audience,
       )
       const restoredAt = at.epoch === 0 ? undefined : new Date(at.epoch)
-      await tell(follower, { kind: 'snapshot', count: all.length, restoredAt }, at.id)
-      for (const event of all) await tell(follower, { kind: 'event', event }, at.id)
+      await tell(follower, { kind: 'snapshot', count: all.length, restoredAt }, IN_SNAPSHOT)
+      for (const event of all) await tell(follower, { kind: 'event', event }, IN_SNAPSHOT)
     } else {
       for (let from = known; from < at.id; ) {
         const missed = (await events.after(from)).filter(({ id }) => id <= at.id)
@@ -95,7 +97,7 @@ export function revocationFeed({ issuer, events, signer, ids, now, onFault }: Fe
     position = { id: last, epoch: known.epoch }
     try {
       for (const event of news) for (const follower of [...followers]) await tellEvent(follower, event)
-      for (const follower of arriving.splice(0)) await welcome(follower, position)
+      for (let next = arriving.shift(); next !== undefined; next = arriving.shift()) await welcome(next, position)
       for (const follower of [...followers]) {
         if (performance.now() - follower.aliveAt < ALIVE_MILLISECONDS) continue
         follower.aliveAt = performance.now()
