@@ -74,3 +74,12 @@ test('who lost the connection in the middle of what is in force is told all of i
   const second = await caughtUp(world.resource, last?.id)
   expect(second.events.some(({ claims }) => claims.sub_id?.sub === own.agent.id)).toBe(true)
 })
+
+test('connections of one resource server are told the same: one signature, however many follow', async () => {
+  const own = await createWorld(server)
+  const [one, other] = [await caughtUp(world.resource), await caughtUp(world.resource)]
+  await administer(own, 'POST', `/admin/agents/${own.agent.id}/suspend`, {})
+  const isIt = ({ claims }: { readonly claims: { readonly sub_id?: Record<string, unknown> } }) =>
+    claims.sub_id?.sub === own.agent.id
+  expect((await one.until(isIt)).set).toBe((await other.until(isIt)).set)
+})

@@ -31,6 +31,9 @@ interface Follower {
   aliveAt: number
 }
 
+/** One message, signed once for each resource server: by audience. */
+type Signed = Map<string, string>
+
 /**
  * Tells followers what was stopped, in the order of commits: one question to the database for all of them, asked only
  * while there are any.
@@ -49,16 +52,21 @@ export function revocationFeed({ issuer, events, signer, ids, now, onFault }: Fe
   const drop = (follower: Follower) => {
     if (followers.delete(follower)) follower.end()
   }
-  const tell = async (follower: Follower, message: FeedMessage, id: bigint) => {
+  const tell = async (follower: Follower, message: FeedMessage, id: bigint, signed: Signed = new Map()) => {
     if (position === undefined || !followers.has(follower)) return
-    const facts = { issuer, audience: follower.audience, jti: ids.random(), now: now() }
-    const set = await signer.signSecurityEvent(securityEventClaims(message, facts))
+    const { audience } = follower
+    let set = signed.get(audience)
+    if (set === undefined) {
+      const facts = { issuer, audience, jti: ids.random(), now: now() }
+      set = await signer.signSecurityEvent(securityEventClaims(message, facts))
+      signed.set(audience, set)
+    }
     // Whoever does not keep up is let go: it comes back and is told anew what it missed.
     if (!follower.send({ id: `${position.epoch}.${id}`, set })) drop(follower)
   }
-  const tellEvent = async (follower: Follower, event: StoredEvent) => {
+  const tellEvent = async (follower: Follower, event: StoredEvent, signed?: Signed) => {
     if (event.audience !== undefined && event.audience !== follower.audience) return
-    await tell(follower, { kind: 'event', event }, event.id)
+    await tell(follower, { kind: 'event', event }, event.id, signed)
     // A resource server that was stopped, or whose key was, follows no longer.
     const isOwn = event.kind === 'account' ? event.subject === follower.clientId : event.subject === follower.jkt
     if (!event.isLifted && (event.kind === 'account' || event.kind === 'key') && isOwn) drop(follower)
@@ -96,12 +104,16 @@ export function revocationFeed({ issuer, events, signer, ids, now, onFault }: Fe
     const last = news.at(-1)?.id ?? known.id
     position = { id: last, epoch: known.epoch }
     try {
-      for (const event of news) for (const follower of [...followers]) await tellEvent(follower, event)
+      for (const event of news) {
+        const signed: Signed = new Map()
+        for (const follower of [...followers]) await tellEvent(follower, event, signed)
+      }
       for (let next = arriving.shift(); next !== undefined; next = arriving.shift()) await welcome(next, position)
+      const signed: Signed = new Map()
       for (const follower of [...followers]) {
         if (performance.now() - follower.aliveAt < ALIVE_MILLISECONDS) continue
         follower.aliveAt = performance.now()
-        await tell(follower, { kind: 'alive' }, last)
+        await tell(follower, { kind: 'alive' }, last, signed)
       }
     } catch (error) {
       // Somebody may have missed something: all are let go, come back, and are told from where they were.
