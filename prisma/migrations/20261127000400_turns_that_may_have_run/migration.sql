@@ -6,6 +6,26 @@ ALTER TABLE "turn" ADD COLUMN     "must_be_consumed" BOOLEAN NOT NULL DEFAULT fa
 -- What Prisma cannot describe.
 -- ---------------------------------------------------------------------------------------------------------------------
 
+-- Takes out of the counters what has left by itself. For those that nobody counts at; writ_commit does it for its own.
+CREATE OR REPLACE FUNCTION writ_settle_limits(batch int) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+  counters bigint[];
+BEGIN
+  SELECT array_agg(l."id") INTO counters FROM (
+    SELECT c."id" FROM "limit_counter" c WHERE c."id" IN (
+      SELECT u."counter_id" FROM "limit_use" u WHERE u."forget_at" < clock_timestamp() AND u."leaves_at" IS NOT NULL LIMIT batch)
+    ORDER BY c."id" FOR UPDATE) l;
+  WITH gone AS (
+    DELETE FROM "limit_use" u WHERE u.ctid = ANY (ARRAY (
+      SELECT o.place FROM unnest(counters) AS c (id) CROSS JOIN LATERAL (
+        SELECT o.ctid AS place FROM "limit_use" o WHERE o."counter_id" = c.id AND o."leaves_at" <= statement_timestamp()
+        ORDER BY o."leaves_at" LIMIT 20000) o))
+    RETURNING u."counter_id", u."amount"
+  ), sums AS (SELECT g."counter_id", sum(g."amount") AS amount FROM gone g GROUP BY g."counter_id")
+  UPDATE "limit_counter" c SET "used" = c."used" - s.amount FROM sums s WHERE c."id" = s."counter_id";
+  RETURN coalesce(cardinality(counters), 0);
+END $$;
+
 -- The commit, with turns, limits and chains. A process of the version before calls it as it did: what it leaves out of its
 -- entries is refused as stale wherever a limit would have had to count.
 --
@@ -156,11 +176,16 @@ BEGIN
     ) l;
     moment := clock_timestamp();
 
-    -- 4. What has left by itself counts no more.
+    -- 4. What has left by itself counts no more; the oldest of it first, and so much at once that nobody waits for long for
+    --    what somebody else let lie. What is over is taken off the next time: until then too much is counted, never too little.
+    --    By place: nobody else moves a row of a counter that is locked here.
     before := useds;
     IF cardinality(counter_ids) > 0 THEN
       WITH gone AS (
-        DELETE FROM "limit_use" u WHERE u."counter_id" = ANY (counter_ids) AND u."leaves_at" <= moment
+        DELETE FROM "limit_use" u WHERE u.ctid = ANY (ARRAY (
+          SELECT o.place FROM unnest(counter_ids) AS c (id) CROSS JOIN LATERAL (
+            SELECT o.ctid AS place FROM "limit_use" o WHERE o."counter_id" = c.id AND o."leaves_at" <= moment
+            ORDER BY o."leaves_at" LIMIT 20000) o))
         RETURNING u."counter_id", u."amount"
       ), sums AS (SELECT g."counter_id", sum(g."amount") AS amount FROM gone g GROUP BY g."counter_id")
       SELECT array_agg(c.used - coalesce(s.amount, 0) ORDER BY c.position) INTO useds
