@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { isDatabaseUnavailable } from '../../src/adapters/prisma/database-errors.ts'
 import { type GroupCommit, groupCommit } from '../../src/adapters/prisma/group-commit.ts'
 import type { Database } from '../../src/adapters/prisma/open-database.ts'
+import { prune } from '../../src/adapters/prisma/prune.ts'
 import { type Charge, usesRule } from '../../src/core/delegation/charge.ts'
 import type { CommitOutcome, TurnClaim } from '../../src/ports.ts'
 import { openTestDatabase } from '../support/database.ts'
@@ -31,6 +32,8 @@ const once = (max = 1): Charge => ({
   rule: usesRule(),
   ...{ max: String(max), amount: '1', label: 'limit reached: max_uses of the delegation' },
 })
+
+const consumes = () => database.query(`UPDATE resource SET enforcement = 'consume' WHERE id = $1`, [story.resource.id])
 
 /** A mint for a turn; `seconds` is how long its token lives. */
 function attempt(turn: string, change: Change & { readonly seconds?: number } = {}) {
@@ -64,6 +67,23 @@ const recordsOf = async () => {
 }
 
 describe('a turn', () => {
+  test('whose token was revoked is over, also when the revocation itself is of no use any more', async () => {
+    await consumes()
+    const [revoked, other] = [await take('t', { seconds: 1 }), await take('u', { seconds: 1 })]
+    await database.query(
+      `INSERT INTO revoked_token (jti, expires_at, revoked_by) VALUES ($1, now() - interval '2 hours', 'x'), ($2, now() - interval '2 hours', 'x')`,
+      [revoked.jti, randomUUID()],
+    )
+    await sleep(2_000)
+    await prune(database.query)
+    expect((await take('t')).code).toBe('turn_over')
+    expect((await take('u')).code).toBe('committed')
+    expect(other.code).toBe('committed')
+    expect(await database.query('SELECT jti FROM revoked_token WHERE expires_at < now()')).toEqual([
+      { jti: revoked.jti },
+    ])
+  })
+
   test('that is repeated has one token, one record and one count', async () => {
     const first = await take('t', { charges: [once()] })
     expect(first.code).toBe('committed')

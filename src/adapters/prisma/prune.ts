@@ -10,7 +10,9 @@ const BATCH = 10_000
  */
 const PRUNES = [
   `DELETE FROM replay_mark WHERE key IN (SELECT key FROM replay_mark WHERE expires_at < now() - interval '1 minute' LIMIT ${BATCH})`,
-  `DELETE FROM revoked_token WHERE expires_at < now() - interval '1 hour'`,
+  // That of a turn is remembered as long as the turn: it is over, and not minted again.
+  `DELETE FROM revoked_token r WHERE expires_at < now() - interval '1 hour'
+     AND NOT EXISTS (SELECT 1 FROM turn t WHERE t.jti = r.jti)`,
   `DELETE FROM idempotency_key WHERE created_at < now() - interval '24 hours'`,
   `DELETE FROM turn WHERE key IN (SELECT key FROM turn WHERE forget_at < now() - interval '1 minute' LIMIT ${BATCH})`,
   `DELETE FROM token_use WHERE jti IN (SELECT jti FROM token_use WHERE forget_at < now() LIMIT ${BATCH})`,
