@@ -455,8 +455,18 @@ describe('a dry run', () => {
     expect(await attempt(at)).toMatchObject({ decision: 'permit', delegation: at.delegation.id })
     const named = await attempt(at, PAYMENT, { delegation: body.id })
     expect(named).toMatchObject({ decision: 'forbid', limit: { of: 'delegation', id: body.id, max_uses: 0 } })
-    // Where none allows it, the one whose limit is reached came further than one whose bounds do not fit.
-    await administer(at, 'DELETE', `/admin/delegations/${at.delegation.id}`, {})
-    expect(await attempt(at)).toMatchObject({ decision: 'forbid', delegation: body.id, refusal: 'limit_reached' })
+  })
+
+  test('of two that say no, the one whose limit is reached came further than the one whose bounds do not fit', async () => {
+    const at = await limited({ max_uses: 1 })
+    await administer(at, 'POST', '/admin/delegations', {
+      ...{ principal: at.principal, agent: at.agent.id, resource: at.identifier },
+      authorization_details: [bound('USD')],
+    })
+    expect(await ask(at)).toBe(200)
+    expect(await attempt(at)).toMatchObject({
+      ...{ decision: 'forbid', delegation: at.delegation.id, refusal: 'limit_reached' },
+      limit: { of: 'delegation', id: at.delegation.id, max_uses: 0 },
+    })
   })
 })
