@@ -179,7 +179,8 @@ describe('random trees, bounds, limits, revocations and interleavings on the sto
             Array.from({ length: 4 + draw(4) }, async () => {
               // Rather deep than near the root.
               const made = present[Math.max(draw(present.length), draw(present.length))] as Made
-              const kind = draw(10)
+              // It grows first.
+              const kind = burst < 2 ? draw(6) : draw(10)
               if (kind < 4) {
                 const actor = draw(AGENTS)
                 if (made.agents.includes(actor) || made.lineage.length >= 6) return
@@ -252,7 +253,7 @@ describe('random trees, bounds, limits, revocations and interleavings on the sto
     expect(tally.made).toBeGreaterThan(RUNS)
     expect(tally.minted).toBeGreaterThan(RUNS)
     for (const name of ['deep', 'full', 'refused', 'ended', 'survived'] as const) {
-      expect(tally[name], name).toBeGreaterThan(30)
+      expect(tally[name], name).toBeGreaterThan(20)
     }
   }, 120_000)
 })
