@@ -263,6 +263,7 @@ describe('what one statement of sub-delegation re-checks', () => {
   const giving = async (
     made: Made,
     change: (entry: Parameters<ReturnType<typeof subDelegations>['add']>[0]) => object,
+    maxTree?: number,
   ) => {
     const holder = agents[0] as (typeof agents)[number]
     const id = `child-${randomUUID()}`
@@ -276,7 +277,7 @@ describe('what one statement of sub-delegation re-checks', () => {
       ...{ actor: actorOf(1), client: holder.id, assertionKid: holder.key.jkt, jkt: holder.key.jkt },
       ...{ actors: [holder.id], recordId: randomUUID(), requestId: 'request' },
     }
-    return subDelegations(database.query).add({ ...entry, ...change(entry) })
+    return subDelegations(database.query, undefined, maxTree).add({ ...entry, ...change(entry) })
   }
   const withRow = async (change: string, id: string | undefined, back: string, work: () => Promise<void>) => {
     await database.query(change, [id])
@@ -387,6 +388,43 @@ describe('what one statement of sub-delegation re-checks', () => {
       expect(await giving(made, () => ({}))).toBe(outcome)
     })
     expect(await giving(made, () => ({}))).toBe('ok')
+  })
+
+  /** Copies of a child, as if it had been given on so often. */
+  const multiply = (child: Made, count: number, change: string) =>
+    database.query(
+      `INSERT INTO delegation (id, principal_id, agent_id, authorization_details, granted_by, lineage, expires_at)
+       SELECT id || '-' || n, principal_id, agent_id, authorization_details, granted_by,
+         lineage[:cardinality(lineage) - 1] || (id || '-' || n), ${change} FROM delegation, generate_series(1, $2::int) n WHERE id = $1`,
+      [child.id, count],
+    )
+
+  test('a tree grows as far as it can be cut at once: what is in force below its root counts, wherever it is', async () => {
+    const made = await root()
+    const child = (await give(made, 1, ['a'], undefined)) as Made
+    const grandchild = (await give(child, 2, ['a'], undefined)) as Made
+    await multiply(grandchild, 7, 'expires_at')
+    expect(await giving(made, () => ({}), 10)).toBe('ok')
+    expect(await giving(made, () => ({}), 10)).toBe('delegation_full')
+    expect(await giving(await root(), () => ({}), 10)).toBe('ok')
+    await database.query(`UPDATE delegation SET expires_at = now() WHERE id = $1`, [grandchild.id])
+    expect(await giving(made, () => ({}), 10)).toBe('ok')
+  })
+
+  test('the end of a tree leaves alone what has expired below: of that there may be any number', async () => {
+    const made = await root()
+    const child = (await give(made, 1, ['a'], undefined)) as Made
+    await multiply(child, 50, `now() - interval '1 hour'`)
+    const entry = { id: randomUUID(), client: agents[0]?.id ?? '', requestId: 'request' }
+    await revocations(database).revokeDelegation(made.id, entry)
+    const rows = await database.query(
+      `SELECT status::text, count(*)::int AS n FROM delegation WHERE lineage @> ARRAY[$1] GROUP BY 1 ORDER BY 1`,
+      [made.id],
+    )
+    expect(rows).toEqual([
+      { status: 'active', n: 50 },
+      { status: 'revoked', n: 2 },
+    ])
   })
 
   test('an agent above is suspended, a delegation above revoked', async () => {

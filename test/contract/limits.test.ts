@@ -50,6 +50,29 @@ const inSeconds = (seconds: number) => Math.floor(Date.now() / 1_000) + seconds
 const consumes = () => database.query(`UPDATE resource SET enforcement = 'consume' WHERE id = $1`, [story.resource.id])
 const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
+test('what somebody let lie for long is taken off in parts: nobody waits for all of it', async () => {
+  const lying = 50_000
+  expect(await commit({ charges: [uses(lying + 2, 3_600)] })).toBe('committed')
+  await database.query(
+    `WITH c AS (UPDATE limit_counter SET used = used + $2 WHERE owner = $1 RETURNING id)
+     INSERT INTO limit_use (jti, counter_id, amount, leaves_at, window_ends_at, forget_at)
+     SELECT c.id || '-' || n, c.id, 1, now(), now(), now() + interval '1 day' FROM c, generate_series(1, $2::int) n`,
+    [`delegation:${story.delegation}`, lying],
+  )
+  const left = async () => {
+    const [row] = await database.query<{ used: string; n: bigint }>(
+      `SELECT trim_scale(used)::text AS used, (SELECT count(*) FROM limit_use u WHERE u.counter_id = c.id) AS n
+       FROM limit_counter c WHERE owner = $1`,
+      [`delegation:${story.delegation}`],
+    )
+    return [Number(row?.used), Number(row?.n)]
+  }
+  for (const counted of [lying - 20_000 + 2, lying - 40_000 + 3, 4]) {
+    expect(await commit({ charges: [uses(lying + 2, 3_600)] })).toBe('committed')
+    expect(await left()).toEqual([counted, counted])
+  }
+})
+
 describe('uses', () => {
   test('as many as are allowed, and not one more; the refusal says which limit, and is on record', async () => {
     for (let n = 0; n < 3; n++) expect(await commit({ charges: [uses(3)] })).toBe('committed')

@@ -124,6 +124,7 @@ export async function restore(database: Database, path: string): Promise<Readonl
       await session.execScript('DELETE FROM "action_type"')
       let pending: { table: string; rows: object[] } = { table: '', rows: [] }
       let stop: StopRow | undefined
+      let madeAt: string | undefined
       const flush = async () => {
         const { table, rows } = pending
         if (rows.length === 0) return
@@ -137,6 +138,7 @@ export async function restore(database: Database, path: string): Promise<Readonl
         if (format !== undefined) {
           await checkMigrations(session, migrations)
           stop = rest.stop
+          madeAt = rest.at
         }
         if (table === undefined) continue
         if (!TABLES.includes(table)) throw new BackupRefused(`${path}: unknown table in the backup`)
@@ -149,6 +151,12 @@ export async function restore(database: Database, path: string): Promise<Readonl
       await flush()
       await session.query(
         'UPDATE "enrolment" SET "withdrawn_at" = now() WHERE "used_at" IS NULL AND "withdrawn_at" IS NULL',
+      )
+      // A token that was alive when the backup was made may have been used since: its expiry gives nothing back. The minute
+      // is for clocks that differ, and for the time that the backup took to begin.
+      await session.query(
+        `UPDATE "limit_use" SET "leaves_at" = "window_ends_at" WHERE "leaves_at" > $1::timestamptz - interval '1 minute'`,
+        [madeAt],
       )
       // Numbers that the rows took are not given again.
       await session.query(

@@ -1,9 +1,9 @@
-import { type Charge, type LimitOwner, ownerKey } from '../../core/delegation/charge.ts'
+import { type Charge, type LimitOwner, ownerKey, sumRule, usesRule } from '../../core/delegation/charge.ts'
 import type { Limits } from '../../core/delegation/limits.ts'
 import { type Counted, type Remaining, remainingOf } from '../../core/delegation/remaining.ts'
 import type { Query } from './open-database.ts'
 
-/** Counters of one owner that are shown: a `per` member has as many as it had values. */
+/** Counters of values of one owner that are shown: a `per` member has as many as it had values. */
 const MAX_SHOWN = 200
 
 /** What still counts: what was counted, less what has left by itself and was not taken off yet (writ_commit does that). */
@@ -28,13 +28,19 @@ export async function withRemaining<Item extends Limited>(
 ): Promise<readonly (Item & { readonly remaining?: Remaining })[]> {
   const limited = items.filter(({ limits }) => (limits ?? null) !== null)
   if (limited.length === 0) return items
+  const owners = limited.map((item) => ({ owner: ownerKey({ kind, id: item.id }), rules: rulesOf(item.limits) }))
+  // By index, and no more than is shown: an agent chooses how many values it counts at.
   const rows = await query<CounterRow>(
-    `SELECT owner, rule, used FROM (
-       SELECT c.id, c.owner, c.rule, ${STILL_USED},
-         row_number() OVER (PARTITION BY c.owner ORDER BY (c.rule::jsonb -> 'value') IS NOT NULL, c.id) AS n
-       FROM limit_counter c WHERE c.owner IN (SELECT jsonb_array_elements_text($1::jsonb))) s
-     WHERE n <= ${MAX_SHOWN} ORDER BY owner, id`,
-    [JSON.stringify(limited.map(({ id }) => ownerKey({ kind, id })))],
+    `SELECT c.owner, c.rule, ${STILL_USED}
+     FROM jsonb_to_recordset($1::jsonb) AS o (owner text, rules text[])
+     CROSS JOIN LATERAL (
+       SELECT k.* FROM limit_counter k WHERE k.owner = o.owner AND k.rule = ANY (o.rules)
+       UNION ALL
+       SELECT v.* FROM (
+         SELECT k.* FROM limit_counter k WHERE k.owner = o.owner ORDER BY k.owner, k.rule LIMIT ${MAX_SHOWN}) v
+       WHERE v.rule::jsonb ? 'value'
+     ) c ORDER BY c.owner, c.id`,
+    [JSON.stringify(owners)],
   )
   const byOwner = grouped(rows)
   return items.map((item) => {
@@ -43,6 +49,13 @@ export async function withRemaining<Item extends Limited>(
     return { ...item, remaining: remainingOf(limits, byOwner.get(ownerKey({ kind, id: item.id })) ?? []) }
   })
 }
+
+/** The rules of limits that have one counter each, whatever is counted. */
+const rulesOf = (limits?: Limits | null): readonly string[] => [
+  usesRule(),
+  ...(limits?.rates ?? []).map(({ seconds }) => usesRule(seconds)),
+  ...(limits?.sums ?? []).filter(({ per }) => per === undefined).map((sum) => sumRule(sum)),
+]
 
 function grouped(rows: readonly CounterRow[]): ReadonlyMap<string, readonly Counted[]> {
   const byOwner = new Map<string, Counted[]>()

@@ -26,7 +26,8 @@ export function revocations(database: Pick<Database, 'query' | 'transaction'>): 
 }
 
 /**
- * Ends a delegation and everything that was given on from it, and tells which of them were active.
+ * Ends a delegation and everything that was given on from it, and tells which of them were active. What has expired
+ * below it has ended already: of that there may be any number.
  *
  * The delegation itself is locked first, by a statement of its own: whoever gives it on holds it until he is done, so the
  * second statement sees what he made; whoever comes later finds it ended. Parents before children, as in writ_delegate_on.
@@ -40,7 +41,8 @@ export async function endTree(
   await query('SELECT 1 AS locked FROM delegation WHERE id = $1 FOR NO KEY UPDATE', [delegationId])
   return query(
     `UPDATE delegation SET status = 'revoked', revoked_at = $2, reason = $3 WHERE id IN (
-       SELECT id FROM delegation WHERE (id = $1 OR lineage @> ARRAY[$1]) AND status = 'active'
+       SELECT id FROM delegation WHERE status = 'active'
+         AND (id = $1 OR (lineage @> ARRAY[$1] AND expires_at > $2::timestamptz - interval '10 minutes'))
        ORDER BY cardinality(lineage), id FOR NO KEY UPDATE)
      RETURNING id, principal_id`,
     [delegationId, now, reason],

@@ -5,9 +5,11 @@ import type { Query } from './open-database.ts'
 
 /** Active delegations that may be given on from one. */
 export const MAX_CHILDREN = 1_000
+/** Delegations in force below one root: the tree is ended in one transaction. */
+export const MAX_TREE = 10_000
 
 /** Delegations that agents give on, each in one statement with its marks, its checks and its record. */
-export function subDelegations(query: Query, maxChildren = MAX_CHILDREN): SubDelegations {
+export function subDelegations(query: Query, maxChildren = MAX_CHILDREN, maxTree = MAX_TREE): SubDelegations {
   return {
     add: async ({ attemptId, marks, child, actor, client, assertionKid, jkt, actors, recordId, requestId }) => {
       const entry = {
@@ -17,7 +19,7 @@ export function subDelegations(query: Query, maxChildren = MAX_CHILDREN): SubDel
         ...{ authorization_details: child.authorizationDetails, limits: child.limits },
         ...{ delegable: delegableDocument(child.delegable), granted_by: child.grantedBy },
         ...{ not_before: child.notBefore && seconds(child.notBefore), expires_at: seconds(child.expiresAt) },
-        ...{ created_at: seconds(child.createdAt), record_id: recordId, request_id: requestId },
+        ...{ created_at: seconds(child.createdAt), record_id: recordId, request_id: requestId, max_tree: maxTree },
         // Who, to whom, within what, until.
         because: {
           ...{ operation: 'delegation.delegate_on', parent: child.lineage.at(-2), to: actor.agentId },

@@ -7,6 +7,8 @@ const POLL_MILLISECONDS = 50
 /** How often a follower is told that everything has been told. */
 const ALIVE_MILLISECONDS = 2_000
 const MAX_FOLLOWERS = 1_000
+/** The id in a snapshot: after it nobody can go on, so who is cut off in the middle is told all of it again. */
+const IN_SNAPSHOT = 0n
 /** Of one resource server: each of its processes has one, and one more while it reconnects. */
 const MAX_FOLLOWERS_EACH = 32
 
@@ -29,6 +31,9 @@ interface Follower {
   aliveAt: number
 }
 
+/** One message, signed once for each resource server: by audience. */
+type Signed = Map<string, string>
+
 /**
  * Tells followers what was stopped, in the order of commits: one question to the database for all of them, asked only
  * while there are any.
@@ -47,16 +52,21 @@ export function revocationFeed({ issuer, events, signer, ids, now, onFault }: Fe
   const drop = (follower: Follower) => {
     if (followers.delete(follower)) follower.end()
   }
-  const tell = async (follower: Follower, message: FeedMessage, id: bigint) => {
-    if (position === undefined) return
-    const facts = { issuer, audience: follower.audience, jti: ids.random(), now: now() }
-    const set = await signer.signSecurityEvent(securityEventClaims(message, facts))
+  const tell = async (follower: Follower, message: FeedMessage, id: bigint, signed: Signed = new Map()) => {
+    if (position === undefined || !followers.has(follower)) return
+    const { audience } = follower
+    let set = signed.get(audience)
+    if (set === undefined) {
+      const facts = { issuer, audience, jti: ids.random(), now: now() }
+      set = await signer.signSecurityEvent(securityEventClaims(message, facts))
+      signed.set(audience, set)
+    }
     // Whoever does not keep up is let go: it comes back and is told anew what it missed.
     if (!follower.send({ id: `${position.epoch}.${id}`, set })) drop(follower)
   }
-  const tellEvent = async (follower: Follower, event: StoredEvent) => {
+  const tellEvent = async (follower: Follower, event: StoredEvent, signed?: Signed) => {
     if (event.audience !== undefined && event.audience !== follower.audience) return
-    await tell(follower, { kind: 'event', event }, event.id)
+    await tell(follower, { kind: 'event', event }, event.id, signed)
     // A resource server that was stopped, or whose key was, follows no longer.
     const isOwn = event.kind === 'account' ? event.subject === follower.clientId : event.subject === follower.jkt
     if (!event.isLifted && (event.kind === 'account' || event.kind === 'key') && isOwn) drop(follower)
@@ -69,8 +79,8 @@ export function revocationFeed({ issuer, events, signer, ids, now, onFault }: Fe
         ({ audience }) => audience === undefined || audience === follower.audience,
       )
       const restoredAt = at.epoch === 0 ? undefined : new Date(at.epoch)
-      await tell(follower, { kind: 'snapshot', count: all.length, restoredAt }, at.id)
-      for (const event of all) await tell(follower, { kind: 'event', event }, at.id)
+      await tell(follower, { kind: 'snapshot', count: all.length, restoredAt }, IN_SNAPSHOT)
+      for (const event of all) await tell(follower, { kind: 'event', event }, IN_SNAPSHOT)
     } else {
       for (let from = known; from < at.id; ) {
         const missed = (await events.after(from)).filter(({ id }) => id <= at.id)
@@ -94,12 +104,16 @@ export function revocationFeed({ issuer, events, signer, ids, now, onFault }: Fe
     const last = news.at(-1)?.id ?? known.id
     position = { id: last, epoch: known.epoch }
     try {
-      for (const event of news) for (const follower of [...followers]) await tellEvent(follower, event)
-      for (const follower of arriving.splice(0)) await welcome(follower, position)
+      for (const event of news) {
+        const signed: Signed = new Map()
+        for (const follower of [...followers]) await tellEvent(follower, event, signed)
+      }
+      for (let next = arriving.shift(); next !== undefined; next = arriving.shift()) await welcome(next, position)
+      const signed: Signed = new Map()
       for (const follower of [...followers]) {
         if (performance.now() - follower.aliveAt < ALIVE_MILLISECONDS) continue
         follower.aliveAt = performance.now()
-        await tell(follower, { kind: 'alive' }, last)
+        await tell(follower, { kind: 'alive' }, last, signed)
       }
     } catch (error) {
       // Somebody may have missed something: all are let go, come back, and are told from where they were.
