@@ -8,7 +8,7 @@ const bytes = (text: string) => new TextEncoder().encode(text)
 function bodyOf(chunks: Iterable<Uint8Array>) {
   const state = { taken: 0, isCancelled: false }
   const from = chunks[Symbol.iterator]()
-  const body = new ReadableStream<Uint8Array>(
+  const stream = new ReadableStream<Uint8Array>(
     {
       pull(controller) {
         const { done, value } = from.next()
@@ -22,7 +22,7 @@ function bodyOf(chunks: Iterable<Uint8Array>) {
     },
     { highWaterMark: 0 },
   )
-  return { body, state }
+  return { body: { getReader: () => stream.getReader() }, state }
 }
 
 async function all(events: AsyncIterable<ServerSentEvent>): Promise<ServerSentEvent[]> {
@@ -127,7 +127,8 @@ describe('readEventStream', () => {
   })
 
   test('what the body throws is thrown', async () => {
-    const body = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error('cut')) })
+    const stream = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error('cut')) })
+    const body = { getReader: () => stream.getReader() }
     await expect(all(readEventStream(body))).rejects.toThrow('cut')
   })
 })
