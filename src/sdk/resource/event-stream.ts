@@ -56,5 +56,5 @@ export async function* readEventStream(body: ReadableStream<Uint8Array>): AsyncG
 }
 
 type ReadableStream<T> = {
-  getReader(): { read(): Promise<{ done: boolean; value?: T }>; cancel(): Promise<void> }
+  getReader(): { read(): Promise<{ done: boolean; value?: T | undefined }>; cancel(): Promise<void> }
 }
