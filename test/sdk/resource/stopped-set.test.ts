@@ -130,6 +130,16 @@ describe('a stop', () => {
     expect(set.stops(token())).toBeUndefined()
   })
 
+  test('heard again it stands behind what was heard meanwhile, which is forgotten first', () => {
+    const set = whole()
+    set.apply(event('account', 'bob'), 1)
+    set.apply(event('token', 't-1'), 2)
+    set.apply(event('account', 'bob'), 300)
+    set.apply(alive, 3 + CONCERNS_SECONDS)
+    expect(set.stops(token())).toBeUndefined()
+    expect(set.stops(token({ sub: 'bob' }))).toBe('account')
+  })
+
   test('more than can be remembered is a fault, and nothing that was known is given up for it', () => {
     const set = whole()
     set.apply(event('token', 't-1'), 1)
@@ -164,7 +174,7 @@ describe('as a plain list of everything that was said would', () => {
     { weight: 4, arbitrary: fc.record({ kind: fc.constant('lift' as const), of: fc.nat(SUBJECTS.length - 1) }) },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('snapshot' as const), of: fc.nat(3) }) },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('alive' as const), of: fc.constant(0) }) },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constant('pass' as const), of: fc.nat(200) }) },
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant('pass' as const), of: fc.constantFrom(1, 60, 180, 361) }) },
   )
   const asked = [token(), token({ jti: 't-2', delegation_id: 'd-2', sub: 'stranger' }), token({}, 'another')]
   const standsOn = ({ claims, kid }: Stoppable) => [
