@@ -77,17 +77,22 @@ export function createRevocationFollower(
     stopped.isWhole() &&
     monotonic() - heardAt <= maxSilenceSeconds &&
     // By the issuer's own word: what is played back to us from earlier makes nothing younger.
-    now().getTime() / 1_000 - heardOf <= maxSilenceSeconds + SKEW_SECONDS
+    Math.abs(now().getTime() / 1_000 - heardOf) <= maxSilenceSeconds + SKEW_SECONDS
 
   async function hear(data: string, id: string | undefined): Promise<void> {
     const read = readSecurityEvent(data)
     if (isRefusal(read)) throw new Error(read.detail)
     const checked = checkSecurityEvent(read, await issuerKeys.find(read.kid), { issuer, audience: resource })
     if (isRefusal(checked)) throw new Error(checked.detail)
+    const saidAt = checked.issuedAt.getTime() / 1_000
+    // Said earlier than what was heard already, it is played back, and would undo what was stopped since.
+    if (saidAt < heardOf - SKEW_SECONDS) throw new Error('the event is from before what was heard already')
+    // What is from the future would for as long hide that nothing newer comes.
+    if (saidAt > now().getTime() / 1_000 + SKEW_SECONDS) throw new Error('the event is from the future')
     stopped.apply(checked.message, monotonic())
     if (id !== undefined) lastEventId = id
     heardAt = monotonic()
-    heardOf = Math.max(heardOf, checked.issuedAt.getTime() / 1_000)
+    heardOf = Math.max(heardOf, saidAt)
   }
 
   /** One connection, until it ends. Everything that is said on it is verified, or the connection is given up. */
