@@ -42,6 +42,7 @@ const SKEW_SECONDS = 5
 const FIRST_WAIT = 100
 const LONGEST_WAIT = 5_000
 const CONNECT_SECONDS = 10
+const EVENT_ID = /^[0-9]{1,15}\.[0-9]{1,18}$/
 
 /** Follows the revocation feed from now on, and comes back to it whenever it is lost. */
 export function createRevocationFollower(
@@ -89,6 +90,8 @@ export function createRevocationFollower(
     if (saidAt < heardOf - SKEW_SECONDS) throw new Error('the event is from before what was heard already')
     // What is from the future would for as long hide that nothing newer comes.
     if (saidAt > now().getTime() / 1_000 + SKEW_SECONDS) throw new Error('the event is from the future')
+    // It is no part of what was signed, and is sent back with the next connection, and the one after it.
+    if (id !== undefined && !EVENT_ID.test(id)) throw new Error('the id of the event is none of the issuer')
     stopped.apply(checked.message, monotonic())
     if (id !== undefined) lastEventId = id
     heardAt = monotonic()

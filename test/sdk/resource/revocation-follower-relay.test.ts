@@ -21,10 +21,12 @@ const own = makeKey()
 
 let issuer: TestIssuer
 let feeds: ServerResponse[]
+let lastEventIds: (string | undefined)[]
 const servers: ResourceServer[] = []
 beforeEach(async () => {
   issuer = await startIssuer()
   feeds = []
+  lastEventIds = []
   Object.assign(issuer.published.metadata, {
     token_endpoint: `${issuer.url}/token`,
     grant_types_supported: ['urn:ietf:params:oauth:grant-type:token-exchange'],
@@ -34,8 +36,9 @@ beforeEach(async () => {
       const answer = { access_token: 'a.b.c', token_type: 'DPoP', expires_in: 300 }
       response.setHeader('content-type', 'application/json').end(JSON.stringify(answer))
     },
-    '/revocations': (_, response) => {
+    '/revocations': (request, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
+      lastEventIds.push(request.headers['last-event-id']?.toString())
       feeds.push(response)
     },
   }
@@ -157,5 +160,22 @@ describe('time', () => {
     await isFollowing(server)
     clock = () => soon(3_600)
     expect(server.isFollowing()).toBe(false)
+  })
+})
+
+describe('an id that nobody could send back', () => {
+  test.each([
+    ['characters that no header has', '0.1☃'],
+    ['what no server would take', '1'.repeat(10_000)],
+    ['a second line of the request', '0.1\u007f'],
+  ])('%s: the next connection is made without it', async (_name, id) => {
+    const server = follow()
+    say(await connection(0), signed(snapshot), id)
+    await settled()
+    feeds[0]?.destroy()
+    say(await connection(1), signed(snapshot))
+    await isFollowing(server)
+    expect(lastEventIds).toEqual([undefined, undefined])
+    expect(await call(server)).toBe('authorized')
   })
 })
