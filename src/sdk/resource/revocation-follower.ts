@@ -75,6 +75,7 @@ export function createRevocationFollower(
   const monotonic = () => performance.now() / 1_000
 
   const isFresh = () =>
+    !isClosed &&
     stopped.isWhole() &&
     monotonic() - heardAt <= maxSilenceSeconds &&
     // By the issuer's own word: what is played back to us from earlier makes nothing younger.

@@ -179,3 +179,12 @@ describe('an id that nobody could send back', () => {
     expect(await call(server)).toBe('authorized')
   })
 })
+
+test('after close nothing is let through, at once', async () => {
+  const server = follow()
+  say(await connection(0), signed(snapshot))
+  await isFollowing(server)
+  server.close()
+  expect(server.isFollowing()).toBe(false)
+  expect(await call(server)).toBe('revocations_unknown')
+})
