@@ -195,6 +195,14 @@ describe('PostgreSQL, in one transaction', () => {
     await small.end()
   })
 
+  test('a process whose clock leapt ahead makes no other forget', async () => {
+    const call = newCall()
+    await store.transact(call, now, doIt)
+    const [leapt] = [createPostgresResultStore(pool)]
+    await leapt.once({ ...newCall(), until: second + 8_000 }, new Date((second + 7_200) * 1_000), async () => undefined)
+    expect((await store.transact(call, now, never)).kind).toBe('kept')
+  })
+
   test('calls that have ended go, live ones stay', async () => {
     await pool.query('TRUNCATE writ_call')
     await store.once({ ...newCall(), until: 1_000 }, new Date(1_000_000), async () => answerOf('old'))
