@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { isJsonObject, type JsonObject } from '../core/json.ts'
+import type { JsonObject } from '../core/json.ts'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.ts'
 import type { RevocationEvent, RevokedKind } from '../core/revocation/revocation-event.ts'
 import type { VerificationKey } from './access-token.ts'
@@ -81,7 +81,8 @@ function subjectOf({ kind, subject }: RevocationEvent, issuer: string): JsonObje
   return { format: 'opaque', id: subject }
 }
 
-const NumericDate = z.number().min(0).max(Number.MAX_SAFE_INTEGER)
+/** The last second a date can be; beyond it every comparison would be false. */
+const NumericDate = z.number().min(0).max(8_640_000_000_000)
 const Name = z.string().min(1).max(2_048)
 const SetClaims = z.looseObject({
   iss: z.string(),
@@ -142,7 +143,7 @@ export function checkSecurityEvent(
   if (iss !== issuer || aud !== audience) return invalid('the event is not of the issuer, or for somebody else')
   const [entry, ...more] = Object.entries(events)
   if (entry === undefined || more.length > 0) return invalid('the event says nothing, or more than one thing')
-  const message = messageOf(entry[0], entry[1], sub_id)
+  const message = messageOf(entry[0], entry[1], sub_id ?? {}, issuer)
   return message === undefined
     ? invalid('the event is of an unknown type')
     : { message, issuedAt: new Date(iat * 1_000) }
@@ -154,24 +155,30 @@ interface EventBody {
   readonly restored_at?: number | undefined
 }
 
-function messageOf(type: string, body: EventBody, subId: unknown): FeedMessage | undefined {
+type SubjectId = Readonly<Record<string, unknown>>
+
+function messageOf(type: string, body: EventBody, subId: SubjectId, issuer: string): FeedMessage | undefined {
   if (type === VERIFICATION) return { kind: 'alive' }
   if (type === SNAPSHOT) return snapshotOf(body)
   const known = KINDS.get(type)
-  const subject = isJsonObject(subId as JsonObject) ? subjectIn(subId as JsonObject) : undefined
-  if (known === undefined || subject === undefined || body.event_timestamp === undefined) return undefined
+  if (known === undefined || body.event_timestamp === undefined) return undefined
+  const subject = subjectIn(subId, known.kind, issuer)
+  if (subject === undefined) return undefined
   return { kind: 'event', event: { ...known, subject, at: new Date(body.event_timestamp * 1_000) } }
 }
 
 function snapshotOf({ count, restored_at }: EventBody): FeedMessage | undefined {
   if (count === undefined) return undefined
-  const restoredAt = restored_at === undefined ? undefined : new Date(restored_at * 1_000)
+  const restoredAt = restored_at === undefined ? undefined : new Date(Math.round(restored_at * 1_000))
   return { kind: 'snapshot', count, restoredAt }
 }
 
-function subjectIn({ format, sub, jti, id }: JsonObject): string | undefined {
-  const named = format === 'iss_sub' ? sub : format === 'jwt_id' ? jti : id
-  return typeof named === 'string' ? named : undefined
+/** The subject, in the format that its kind has and no other (RFC 9493 §3). */
+function subjectIn(subId: SubjectId, kind: RevokedKind, issuer: string): string | undefined {
+  const { format, iss, sub, jti, id } = subId
+  const [expected, named] = kind === 'account' ? ['iss_sub', sub] : kind === 'token' ? ['jwt_id', jti] : ['opaque', id]
+  const isOurs = expected === 'opaque' || iss === issuer
+  return format === expected && isOurs && typeof named === 'string' ? named : undefined
 }
 
 const KINDS = new Map<string, Pick<RevocationEvent, 'kind' | 'isLifted'>>(

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { benchAgainst } from './against.ts'
+import { benchControl } from './control.ts'
 import type { Comparison } from './interleave.ts'
 import { mintHttpPrivateKeyJwt } from './mint-http-pkjwt.ts'
 
@@ -26,7 +27,7 @@ const BENCHES: readonly Bench[] = [
 
 /**
  * Runs the benches that are named, or all; prints a table, writes bench-results.json, and fails where a goal is missed.
- * `--against <revision>` compares with an earlier build instead.
+ * `--against <revision>` compares with an earlier build instead; `control` tells what limits and chains cost.
  */
 async function main(names: readonly string[]): Promise<void> {
   process.env.TEST_DATABASE_URL ||= 'postgresql://postgres@127.0.0.1:5432/postgres'
@@ -36,6 +37,7 @@ async function main(names: readonly string[]): Promise<void> {
     if (!(await benchAgainst(revision, (line) => console.error(line)))) process.exitCode = 1
     return
   }
+  if (first === 'control') return benchControl((line) => console.error(line))
   const chosen = BENCHES.filter(({ name }) => names.length === 0 || names.includes(name))
   if (chosen.length === 0) throw new Error(`no such bench; there are: ${BENCHES.map(({ name }) => name).join(', ')}`)
   const results = []

@@ -7,7 +7,7 @@ import { BackupRefused, backUp, restore } from '../../src/adapters/maintenance/b
 import { openDatabase } from '../../src/adapters/prisma/open-database.ts'
 import { readConfig } from '../../src/config.ts'
 import { startServer } from '../../src/server.ts'
-import { exchangeRequest, introspect, send } from '../support/clients.ts'
+import { adminApi, exchangeRequest, introspect, send } from '../support/clients.ts'
 import { createPostgresCopy, openTestDatabase } from '../support/database.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import { createWorld, type World } from '../support/world.ts'
@@ -32,10 +32,14 @@ test('a restored server knows everyone, voids the tokens from before, and takes 
   const { body } = await world.exchange()
   const { url: _, ...captured } = exchangeRequest(server.issuer, world.agent, world.wish)
   const path = join(folder, 'backup')
+  // Three uses of a delegation, two of them gone, and a turn that was taken; and everything is stopped.
+  const limited = await createWorld(server, { delegation: { limits: { max_uses: 3 } } })
+  for (const turn of ['one', 'two']) expect((await limited.exchange({ form: { turn } })).status).toBe(200)
+  await limited.api.call('POST', '/admin/stop', { reason: 'incident' })
   await server.stop()
   const original = await openDatabase({ databaseUrl: server.databaseUrl, dataDirectory: server.dataDirectory })
   const counts = await backUp(original, path).finally(original.close)
-  expect(counts).toMatchObject({ agent: 1, delegation: 1, administrator: 1, signing_key: 1 })
+  expect(counts).toMatchObject({ agent: 2, delegation: 2, administrator: 1, signing_key: 1, turn: 2, limit_use: 2 })
   expect((await stat(path)).mode & 0o777).toBe(0o600)
 
   const copy = server.databaseUrl === undefined ? undefined : await createPostgresCopy()
@@ -58,6 +62,16 @@ test('a restored server knows everyone, voids the tokens from before, and takes 
     expect(before.body).toEqual({ active: false })
     const replayed = await send(`${server.issuer}/token`, captured)
     expect([replayed.status, replayed.body.error]).toEqual([401, 'invalid_client'])
+    // What was stopped when the backup was made is stopped.
+    expect((await world.exchange()).body).toMatchObject({
+      error: 'access_denied',
+      error_description: expect.stringContaining('stopped'),
+    })
+    await (await adminApi(server.issuer, server.admin)).call('DELETE', '/admin/stop', {})
+    // Of three uses one is left, and a turn from before is over: its token is void, and may have run.
+    expect((await limited.exchange({ form: { turn: 'one' } })).body.error).toBe('access_denied')
+    expect((await limited.exchange()).status).toBe(200)
+    expect((await limited.exchange()).body.error_description).toMatch(/limit reached/)
     const after = await world.exchange()
     expect(after.status).toBe(200)
     expect((await introspect(server.issuer, world.resource, after.body.access_token)).body.active).toBe(true)

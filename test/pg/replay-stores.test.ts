@@ -285,6 +285,15 @@ describe('PostgreSQL', () => {
     expect(await store.prune(new Date(5_061_000))).toBe(5)
   })
 
+  test('a process whose clock leapt ahead makes no other forget', async () => {
+    const [store, leapt] = [createPostgresReplayStore(pool), createPostgresReplayStore(pool)]
+    await store.migrate()
+    const marks = [{ key: 'leapt', until: inSeconds(60) }]
+    expect(await store.mark(marks, new Date())).toBe('marked')
+    await leapt.mark([{ key: 'other', until: inSeconds(4_000) }], new Date(inSeconds(3_600) * 1_000))
+    expect(await store.mark(marks, new Date())).toEqual({ seen: 'leapt' })
+  })
+
   test('a database that is away or slow -> a fault with status 503', async () => {
     const away = new pg.Pool({ connectionString: 'postgresql://postgres@127.0.0.1:1/postgres' })
     await expect(createPostgresReplayStore(away).mark([{ key: 'a', until: 9e9 }], new Date())).rejects.toMatchObject({

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { inspect } from 'node:util'
 import { Redis } from 'ioredis'
 import type pg from 'pg'
 import { createClient } from 'redis'
@@ -65,6 +66,27 @@ describe('Redis', () => {
       await redis.stop()
     }
   })
+})
+
+test('Redis: a fault while an answer is kept does not have the answer in it, for whoever logs it', async () => {
+  const redis = await startRedis(await freePort(), [])
+  try {
+    const store = createRedisResultStore(redis.client)
+    const answer = answerOf('secret-of-the-answer')
+    const failing = store.once(newCall(), now, async () => {
+      // A failover while the call runs: what was the primary takes no writes any more.
+      await redis.client.call('REPLICAOF', '127.0.0.1', '1')
+      return answer
+    })
+    const failure = await failing.catch((error: unknown) => error)
+    const shown = inspect(failure, { depth: 20, showHidden: true })
+    expect(failure).toMatchObject({ status: 503 })
+    expect(shown).toContain('READONLY')
+    const written = Buffer.from(answer.body).toString('base64')
+    for (const secret of ['secret-of-the-answer', written]) expect(shown).not.toContain(secret)
+  } finally {
+    await redis.stop()
+  }
 })
 
 test('Redis: a call that outlives its token leaves nothing behind', async () => {
@@ -193,6 +215,14 @@ describe('PostgreSQL, in one transaction', () => {
     for (const client of [held, busy[1]]) client.release()
     await vi.waitFor(() => expect([small.idleCount, small.waitingCount]).toEqual([2, 0]))
     await small.end()
+  })
+
+  test('a process whose clock leapt ahead makes no other forget', async () => {
+    const call = newCall()
+    await store.transact(call, now, doIt)
+    const [leapt] = [createPostgresResultStore(pool)]
+    await leapt.once({ ...newCall(), until: second + 8_000 }, new Date((second + 7_200) * 1_000), async () => undefined)
+    expect((await store.transact(call, now, never)).kind).toBe('kept')
   })
 
   test('calls that have ended go, live ones stay', async () => {

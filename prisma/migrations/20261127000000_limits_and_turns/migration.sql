@@ -24,6 +24,7 @@ CREATE TABLE "turn" (
     "jkt" TEXT,
     "claims" TEXT,
     "expires_at" TIMESTAMPTZ(0),
+    "must_be_consumed" BOOLEAN NOT NULL DEFAULT false,
     "forget_at" TIMESTAMPTZ(3) NOT NULL,
 
     CONSTRAINT "turn_pkey" PRIMARY KEY ("key")
@@ -214,7 +215,10 @@ BEGIN
       SELECT u."counter_id" FROM "limit_use" u WHERE u."forget_at" < clock_timestamp() AND u."leaves_at" IS NOT NULL LIMIT batch)
     ORDER BY c."id" FOR UPDATE) l;
   WITH gone AS (
-    DELETE FROM "limit_use" u WHERE u."counter_id" = ANY (counters) AND u."leaves_at" <= clock_timestamp()
+    DELETE FROM "limit_use" u WHERE u.ctid = ANY (ARRAY (
+      SELECT o.place FROM unnest(counters) AS c (id) CROSS JOIN LATERAL (
+        SELECT o.ctid AS place FROM "limit_use" o WHERE o."counter_id" = c.id AND o."leaves_at" <= statement_timestamp()
+        ORDER BY o."leaves_at" LIMIT 20000) o))
     RETURNING u."counter_id", u."amount"
   ), sums AS (SELECT g."counter_id", sum(g."amount") AS amount FROM gone g GROUP BY g."counter_id")
   UPDATE "limit_counter" c SET "used" = c."used" - s.amount FROM sums s WHERE c."id" = s."counter_id";
@@ -264,6 +268,7 @@ DECLARE
   t "turn";
   u "token_use";
   is_void boolean;
+  is_unknown boolean;
   window_end timestamptz;
 BEGIN
   -- 1. The marks, in key order so that two flushes never wait for each other in a circle. The winner of a key is the
@@ -371,11 +376,16 @@ BEGIN
     ) l;
     moment := clock_timestamp();
 
-    -- 4. What has left by itself counts no more.
+    -- 4. What has left by itself counts no more; the oldest of it first, and so much at once that nobody waits for long for
+    --    what somebody else let lie. What is over is taken off the next time: until then too much is counted, never too little.
+    --    By place: nobody else moves a row of a counter that is locked here.
     before := useds;
     IF cardinality(counter_ids) > 0 THEN
       WITH gone AS (
-        DELETE FROM "limit_use" u WHERE u."counter_id" = ANY (counter_ids) AND u."leaves_at" <= moment
+        DELETE FROM "limit_use" u WHERE u.ctid = ANY (ARRAY (
+          SELECT o.place FROM unnest(counter_ids) AS c (id) CROSS JOIN LATERAL (
+            SELECT o.ctid AS place FROM "limit_use" o WHERE o."counter_id" = c.id AND o."leaves_at" <= moment
+            ORDER BY o."leaves_at" LIMIT 20000) o))
         RETURNING u."counter_id", u."amount"
       ), sums AS (SELECT g."counter_id", sum(g."amount") AS amount FROM gone g GROUP BY g."counter_id")
       SELECT array_agg(c.used - coalesce(s.amount, 0) ORDER BY c.position) INTO useds
@@ -411,8 +421,10 @@ BEGIN
         SELECT * INTO t FROM "turn" WHERE "key" = e.turn_key;
         IF t."jti" IS NOT NULL THEN
           SELECT * INTO u FROM "token_use" WHERE "jti" = t."jti";
+          -- Of the time before a restore: it may have been used after the backup was made.
+          is_unknown := EXISTS (SELECT 1 FROM "record" c WHERE c."jti" = t."jti" AND c."at" <= e.restored_at);
           is_void := EXISTS (SELECT 1 FROM "revoked_token" x WHERE x."jti" = t."jti")
-            OR EXISTS (SELECT 1 FROM "record" c WHERE c."jti" = t."jti" AND c."at" <= e.restored_at AND t."expires_at" > moment);
+            OR (is_unknown AND t."expires_at" > moment);
           IF t."jkt" <> e.jkt THEN
             outcomes[e.n + 1] := 'turn_key_mismatch';
             CONTINUE;
@@ -424,8 +436,9 @@ BEGIN
             repeats[e.n + 1] := t."claims";
             CONTINUE;
           ELSIF t."expires_at" > moment
-            -- It may have run, unless its resource server says that it did not, or would have had to ask first.
-            OR (u."receipt_outcome" IS DISTINCT FROM 'refused' AND (u."jti" IS NOT NULL OR e."enforcement" <> 'consume')) THEN
+            -- It may have run, unless its resource server says that it did not, or would have had to ask first, then and now.
+            OR (u."receipt_outcome" IS DISTINCT FROM 'refused' AND (u."jti" IS NOT NULL OR is_unknown
+              OR NOT t."must_be_consumed" OR e."enforcement" <> 'consume')) THEN
             outcomes[e.n + 1] := 'turn_over';
             CONTINUE;
           END IF;
@@ -455,8 +468,8 @@ BEGIN
         use_forgets := use_forgets || greatest(e.expires_at + interval '25 hours', window_end);
       END LOOP;
       IF e.turn_key IS NOT NULL THEN
-        UPDATE "turn" SET "request_id" = e.request, "jti" = e.jti, "jkt" = e.jkt, "claims" = e.claims, "expires_at" = e.expires_at
-          WHERE "key" = e.turn_key;
+        UPDATE "turn" SET "request_id" = e.request, "jti" = e.jti, "jkt" = e.jkt, "claims" = e.claims, "expires_at" = e.expires_at,
+          "must_be_consumed" = (e."enforcement" = 'consume') WHERE "key" = e.turn_key;
       END IF;
     END LOOP;
 

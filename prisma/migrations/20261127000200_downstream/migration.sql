@@ -24,8 +24,11 @@ ALTER TABLE "downstream_rule" ADD CONSTRAINT "downstream_rule_resource_id_fkey" 
 -- What Prisma cannot describe.
 -- ---------------------------------------------------------------------------------------------------------------------
 
--- The delegations that were given on from one, without its whole tree: how many there are is bounded.
-CREATE INDEX "delegation_parent_idx" ON "delegation" (("lineage"[cardinality("lineage") - 1])) WHERE cardinality("lineage") > 1;
+-- Delegations in force that were given on from one, and below one root: those of the past are not looked at.
+CREATE INDEX "delegation_parent_idx" ON "delegation" (("lineage"[cardinality("lineage") - 1]), "expires_at")
+  WHERE cardinality("lineage") > 1 AND "status" = 'active';
+CREATE INDEX "delegation_root_idx" ON "delegation" (("lineage"[1]), "expires_at")
+  WHERE cardinality("lineage") > 1 AND "status" = 'active';
 
 -- Gives a delegation on: the replay marks, the re-check of everything it will stand on, the new delegation and its record, in
 -- one transaction. What it stands on is locked first, so that whoever revokes or suspends any of it either is seen here, or
@@ -34,7 +37,7 @@ CREATE INDEX "delegation_parent_idx" ON "delegation" (("lineage"[cardinality("li
 -- entry: { request, id, client, assertion_kid, jkt, principal, lineage: of the new one, root first, itself last,
 --          actors: of every agent above it, actor, actor_kid, actor_jti, actor_issued_at, actor_expires_at,
 --          resource, authorization_details, limits, delegable, not_before, expires_at: epoch seconds, granted_by, created_at,
---          record_id, because, request_id }
+--          record_id, because, request_id, max_tree: delegations below the root that are in force; absent: as many as may be }
 -- marks: as for writ_commit, of this one request.
 -- Answers 'ok' or a refusal code: then the marks are used up, and nothing else was written.
 CREATE FUNCTION writ_delegate_on(entry jsonb, marks jsonb, max_children int) RETURNS text LANGUAGE plpgsql AS $$
@@ -50,7 +53,7 @@ BEGIN
     request uuid, id text, client text, assertion_kid text, jkt text, principal text, lineage text[], actors text[],
     actor text, actor_kid text, actor_jti text, actor_issued_at double precision, actor_expires_at double precision,
     resource text, authorization_details jsonb, limits jsonb, delegable jsonb, not_before double precision,
-    expires_at double precision, granted_by text, created_at double precision, record_id uuid, because jsonb, request_id text);
+    expires_at double precision, granted_by text, created_at double precision, record_id uuid, because jsonb, request_id text, max_tree int);
   above := e.lineage[:cardinality(e.lineage) - 1];
   parent := above[cardinality(above)];
 
@@ -104,6 +107,12 @@ BEGIN
   IF (SELECT count(*) FROM "delegation" d WHERE cardinality(d."lineage") > 1
     AND d."lineage"[cardinality(d."lineage") - 1] = parent AND d."status" = 'active' AND d."expires_at" > moment
   ) >= max_children THEN RETURN 'delegation_full'; END IF;
+  -- All of a tree is ended in one transaction, which must be over before anybody's patience. Counted without a lock on the
+  -- root: those who add at the same moment in different places may go a little beyond.
+  IF (SELECT count(*) FROM (
+    SELECT FROM "delegation" d WHERE cardinality(d."lineage") > 1 AND d."lineage"[1] = above[1] AND d."status" = 'active'
+      AND d."expires_at" > moment LIMIT e.max_tree) x
+  ) >= e.max_tree THEN RETURN 'delegation_full'; END IF;
 
   -- 4. The delegation, and its record.
   INSERT INTO "delegation" ("id", "principal_id", "agent_id", "resource", "authorization_details", "granted_by", "not_before",

@@ -4,6 +4,7 @@ import { fitsUnder, type LimitLeft, limitLeft } from '../../core/delegation/rema
 import { canonicalJson, type JsonValue } from '../../core/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import { chargesAlong } from '../authority.ts'
+import { commitDetail } from '../commit-detail.ts'
 import { type Judged, judgeAction } from '../judge-action.ts'
 import type { AdminPorts } from './change-call.ts'
 
@@ -43,6 +44,9 @@ export async function tryAction(ports: AdminPorts, request: TryRequest): Promise
   if (agent === undefined) return refuse('member_invalid', 'names no agent', 'agent')
   if (agent.status !== 'active') {
     return { decision: 'forbid', delegation: undefined, refusal: refuse('client_inactive', 'the agent is not active') }
+  }
+  if ((await ports.registry.read.stop.find()) !== undefined) {
+    return { decision: 'forbid', delegation: undefined, refusal: refuse('stopped', commitDetail('stopped')) }
   }
   const delegations = await candidates(ports, request, now)
   const wish = { resource: request.resource, authorizationDetails: canonicalJson([request.action]) }

@@ -20,6 +20,11 @@ export async function* readEventStream(body: ReadableStream<Uint8Array>): AsyncG
   let text = ''
   let id: string | undefined
   let data: string[] = []
+  /** What `data` holds, each line with its end: empty lines take memory, too. Unit: characters. */
+  let held = 0
+  const checkSize = (characters: number) => {
+    if (characters > MAX_EVENT_CHARACTERS) throw new RangeError('an event of the stream is too large')
+  }
   try {
     for (;;) {
       const { done, value } = await reader.read()
@@ -29,17 +34,21 @@ export async function* readEventStream(body: ReadableStream<Uint8Array>): AsyncG
       const lines = text.split(/\r\n|\n|\r(?!$)/)
       text = lines.pop() ?? ''
       for (const line of lines) {
+        checkSize(held + line.length)
         if (line !== '') {
           const [, name, rest = ''] = /^([^:]*):? ?(.*)$/s.exec(line) ?? []
-          if (name === 'data') data.push(rest)
+          if (name === 'data') {
+            data.push(rest)
+            held += rest.length + 1
+          }
           if (name === 'id' && !rest.includes('\0')) id = rest
           continue
         }
         if (data.length > 0) yield { id, data: data.join('\n') }
         data = []
+        held = 0
       }
-      const waiting = text.length + data.reduce((sum, one) => sum + one.length, 0)
-      if (waiting > MAX_EVENT_CHARACTERS) throw new RangeError('an event of the stream is too large')
+      checkSize(held + text.length)
     }
   } finally {
     await reader.cancel().catch(() => undefined)
@@ -47,5 +56,5 @@ export async function* readEventStream(body: ReadableStream<Uint8Array>): AsyncG
 }
 
 type ReadableStream<T> = {
-  getReader(): { read(): Promise<{ done: boolean; value?: T }>; cancel(): Promise<void> }
+  getReader(): { read(): Promise<{ done: boolean; value?: T | undefined }>; cancel(): Promise<void> }
 }

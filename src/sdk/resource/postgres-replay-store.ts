@@ -76,9 +76,11 @@ export function createPostgresReplayStore(
   }
 }
 
+/** Ended by both clocks, the database's and ours: one process whose clock leapt ahead must not make the others forget. */
 const PRUNE = `
 WITH ended AS (
-  SELECT key FROM writ_used WHERE until < $1::bigint ORDER BY until LIMIT $2::int FOR UPDATE SKIP LOCKED
+  SELECT key FROM writ_used WHERE until < least($1::bigint, extract(epoch FROM statement_timestamp())::bigint - ${PRUNE_MARGIN_SECONDS})
+  ORDER BY until LIMIT $2::int FOR UPDATE SKIP LOCKED
 ), gone AS (
   DELETE FROM writ_used USING ended WHERE writ_used.key = ended.key RETURNING 1
 )

@@ -167,9 +167,11 @@ const END_SAME = `
 UPDATE writ_call SET state = $3, status = $4::int, headers = $5, body = $6::bytea
 WHERE key = $1 AND txid_current()::text = $2 RETURNING key`
 
+/** Ended by both clocks, the database's and ours: one process whose clock leapt ahead must not make the others forget. */
 const PRUNE = `
 WITH ended AS (
-  SELECT key FROM writ_call WHERE until < $1::bigint ORDER BY until LIMIT $2::int FOR UPDATE SKIP LOCKED
+  SELECT key FROM writ_call WHERE until < least($1::bigint, extract(epoch FROM statement_timestamp())::bigint - ${PRUNE_MARGIN_SECONDS})
+  ORDER BY until LIMIT $2::int FOR UPDATE SKIP LOCKED
 ), gone AS (
   DELETE FROM writ_call USING ended WHERE writ_call.key = ended.key RETURNING 1
 )

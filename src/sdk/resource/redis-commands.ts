@@ -49,7 +49,14 @@ export function createRedisCommands(
   const send = (command: readonly [string, ...string[]]) =>
     'call' in client ? client.call(...command) : client.sendCommand([...command])
   const answer = (command: readonly [string, ...string[]]) =>
-    answerOf('Redis', timeoutMilliseconds, () => send(command))
+    answerOf('Redis', timeoutMilliseconds, async () => {
+      try {
+        return await send(command)
+      } catch (error) {
+        // Only its words: the error of a client has the whole command in it, and with that the answer that was to be kept.
+        throw new Error(error instanceof Error ? error.message : 'the client of Redis failed')
+      }
+    })
 
   let checked: Promise<void> | undefined
   async function readPolicy(): Promise<void> {

@@ -42,6 +42,7 @@ const SKEW_SECONDS = 5
 const FIRST_WAIT = 100
 const LONGEST_WAIT = 5_000
 const CONNECT_SECONDS = 10
+const EVENT_ID = /^[0-9]{1,15}\.[0-9]{1,18}$/
 
 /** Follows the revocation feed from now on, and comes back to it whenever it is lost. */
 export function createRevocationFollower(
@@ -74,20 +75,28 @@ export function createRevocationFollower(
   const monotonic = () => performance.now() / 1_000
 
   const isFresh = () =>
+    !isClosed &&
     stopped.isWhole() &&
     monotonic() - heardAt <= maxSilenceSeconds &&
     // By the issuer's own word: what is played back to us from earlier makes nothing younger.
-    now().getTime() / 1_000 - heardOf <= maxSilenceSeconds + SKEW_SECONDS
+    Math.abs(now().getTime() / 1_000 - heardOf) <= maxSilenceSeconds + SKEW_SECONDS
 
   async function hear(data: string, id: string | undefined): Promise<void> {
     const read = readSecurityEvent(data)
     if (isRefusal(read)) throw new Error(read.detail)
     const checked = checkSecurityEvent(read, await issuerKeys.find(read.kid), { issuer, audience: resource })
     if (isRefusal(checked)) throw new Error(checked.detail)
+    const saidAt = checked.issuedAt.getTime() / 1_000
+    // Said earlier than what was heard already, it is played back, and would undo what was stopped since.
+    if (saidAt < heardOf - SKEW_SECONDS) throw new Error('the event is from before what was heard already')
+    // What is from the future would for as long hide that nothing newer comes.
+    if (saidAt > now().getTime() / 1_000 + SKEW_SECONDS) throw new Error('the event is from the future')
+    // It is no part of what was signed, and is sent back with the next connection, and the one after it.
+    if (id !== undefined && !EVENT_ID.test(id)) throw new Error('the id of the event is none of the issuer')
     stopped.apply(checked.message, monotonic())
     if (id !== undefined) lastEventId = id
     heardAt = monotonic()
-    heardOf = Math.max(heardOf, checked.issuedAt.getTime() / 1_000)
+    heardOf = Math.max(heardOf, saidAt)
   }
 
   /** One connection, until it ends. Everything that is said on it is verified, or the connection is given up. */

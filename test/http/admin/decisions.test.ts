@@ -82,3 +82,12 @@ test('an unknown agent, another agent’s delegation, two actions -> 422', async
   expect((await attempt(world.action, { delegation: other.delegation.id })).status).toBe(422)
   expect((await attempt(world.action, { authorization_details: [world.action, world.action] })).status).toBe(422)
 })
+
+test('while everything is stopped -> forbid, as the exchange says it', async () => {
+  await world.api.call('POST', '/admin/stop', { reason: 'test' })
+  const { body } = await attempt(world.action)
+  const answer = await world.exchange()
+  await world.api.call('DELETE', '/admin/stop', {})
+  expect(body).toEqual({ decision: 'forbid', refusal: 'stopped', detail: answer.body.error_description })
+  expect((await attempt(world.action)).body.decision).toBe('permit')
+})

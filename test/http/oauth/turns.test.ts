@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Deviation, exchange, introspect, newClient, revoke } from '../../support/clients.ts'
+import { type Deviation, exchange, introspect, newClient, oauthRequest, revoke, send } from '../../support/clients.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
 import { claimsOf, createWorld, type World } from '../../support/world.ts'
 import { administer, expectRefused, issued } from './answers.ts'
@@ -84,6 +84,22 @@ describe('a turn', () => {
     })
     const other = await world.exchange({ form: { turn } }, { subjectToken: body.subject_token })
     expect(claimsOf(other.body.access_token).jti).not.toBe(one.jti)
+  })
+
+  test.each(['consumed', 'succeeded', 'failed', 'refused'])('whose token is %s is over', async (end) => {
+    const turn = newTurn()
+    const token = await issued(take(turn))
+    if (end === 'consumed') {
+      const form = { consume: 'true', consume_id: 'call' }
+      expect((await introspect(server.issuer, world.resource, token, { form })).body.active).toBe(true)
+    } else {
+      const said = { jti: claimsOf(token).jti, outcome: end }
+      const { url, ...request } = oauthRequest(server.issuer, '/receipts', world.resource, said, {}, false)
+      expect((await send(url, request)).status).toBe(201)
+    }
+    const answer = await take(turn)
+    expectRefused(answer, 400, 'access_denied')
+    expect(answer.body.error_description).toMatch(/turn/)
   })
 
   test('whose token was revoked is over', async () => {
