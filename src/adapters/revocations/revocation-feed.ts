@@ -1,6 +1,6 @@
 import type { Clock, FeedLine, Ids, RevocationFeed, Signer } from '../../ports.ts'
 import { type FeedMessage, securityEventClaims } from '../../wire/security-event.ts'
-import type { RevocationEvents, StoredEvent } from './revocation-events.ts'
+import { MAX_EVENTS, type RevocationEvents, type StoredEvent } from './revocation-events.ts'
 
 /** How often the database is asked while somebody follows. */
 const POLL_MILLISECONDS = 50
@@ -95,6 +95,8 @@ export function revocationFeed({ issuer, events, signer, ids, now, onFault }: Fe
     position = { id: last, epoch: known.epoch }
     try {
       for (const event of news) for (const follower of [...followers]) await tellEvent(follower, event)
+      // More is waiting to be told: until it was, nobody is told that everything was.
+      if (news.length >= MAX_EVENTS) return
       for (const follower of arriving.splice(0)) await welcome(follower, position)
       for (const follower of [...followers]) {
         if (performance.now() - follower.aliveAt < ALIVE_MILLISECONDS) continue
