@@ -175,9 +175,9 @@ describe('after its token expired', () => {
 
   test('where it was consumed, it is over', async () => {
     await consuming()
-    const { jti } = await take('t', { seconds: 1 })
-    await use('consume', jti)
-    await sleep(2_000)
+    const { jti } = await take('t', { seconds: 3 })
+    expect(await use('consume', jti)).toEqual([{ active: true }])
+    await sleep(4_000)
     expect((await take('t')).code).toBe('turn_over')
   })
 

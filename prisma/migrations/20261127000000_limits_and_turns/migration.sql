@@ -396,9 +396,10 @@ BEGIN
     FOR e IN
       SELECT x.n, x.request, decode(x.turn_key, 'hex') AS turn_key, x.jti, x.jkt, x.claims,
         to_timestamp(x.token_expires_at) AS expires_at, r."enforcement", g."restored_at", q.positions, q.amounts, q.maxima,
-        q.seconds, q.labels
+        q.seconds, q.labels, coalesce(jsonb_array_length(x.charges), 0) AS wanted
       FROM jsonb_to_recordset(entries) AS x (
-        n int, request uuid, turn_key text, jti text, jkt text, claims text, token_expires_at bigint, resource_id text)
+        n int, request uuid, turn_key text, jti text, jkt text, claims text, token_expires_at bigint, resource_id text,
+        charges jsonb)
       LEFT JOIN "generation" g ON g."id" = 1
       LEFT JOIN "resource" r ON r."id" = x.resource_id
       LEFT JOIN (
@@ -413,10 +414,15 @@ BEGIN
           ON k.owner = ch.owner AND k.rule = ch.rule
         GROUP BY y.n
       ) q ON q.n = x.n
-      WHERE x.turn_key IS NOT NULL OR q.n IS NOT NULL
+      WHERE x.turn_key IS NOT NULL OR jsonb_array_length(x.charges) > 0
       ORDER BY x.n
     LOOP
       CONTINUE WHEN outcomes[e.n + 1] <> 'ok';
+      -- A counter that went away meanwhile: what cannot be counted is decided again, never let through.
+      IF coalesce(cardinality(e.positions), 0) <> e.wanted THEN
+        outcomes[e.n + 1] := 'stale';
+        CONTINUE;
+      END IF;
       IF e.turn_key IS NOT NULL THEN
         SELECT * INTO t FROM "turn" WHERE "key" = e.turn_key;
         IF t."jti" IS NOT NULL THEN

@@ -19,7 +19,7 @@ interface EventRow {
 }
 
 /** Events of one read at most; more come with the next. */
-const MAX_EVENTS = 1_000
+export const MAX_EVENTS = 1_000
 const COLUMNS = 'e.id, e.at, e.kind, e.subject, e.audience, e.is_lifted'
 
 /** What was stopped and let go on, in the order of commits. */

@@ -1,6 +1,6 @@
 import type { Clock, FeedLine, Ids, RevocationFeed, Signer } from '../../ports.ts'
 import { type FeedMessage, securityEventClaims } from '../../wire/security-event.ts'
-import type { RevocationEvents, StoredEvent } from './revocation-events.ts'
+import { MAX_EVENTS, type RevocationEvents, type StoredEvent } from './revocation-events.ts'
 
 /** How often the database is asked while somebody follows. */
 const POLL_MILLISECONDS = 50
@@ -108,6 +108,8 @@ export function revocationFeed({ issuer, events, signer, ids, now, onFault }: Fe
         const signed: Signed = new Map()
         for (const follower of [...followers]) await tellEvent(follower, event, signed)
       }
+      // More is waiting to be told: until it was, nobody is told that everything was.
+      if (news.length >= MAX_EVENTS) return
       for (let next = arriving.shift(); next !== undefined; next = arriving.shift()) await welcome(next, position)
       const signed: Signed = new Map()
       for (const follower of [...followers]) {
