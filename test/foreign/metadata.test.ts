@@ -10,9 +10,11 @@ import {
   processIntrospectionResponse,
   processRevocationResponse,
   revocationRequest,
+  validateApplicationLevelSignature,
 } from 'oauth4webapi'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { clientToken, FORM, newClient, send, type TestClient, TOKEN_EXCHANGE } from '../support/clients.ts'
+import { readFeed } from '../support/feed.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import { claimsOf, createWorld, type World } from '../support/world.ts'
 import type { TestKey } from '../wire/signing.ts'
@@ -96,6 +98,23 @@ const PROOFS: Readonly<Record<string, (value: unknown) => unknown>> = {
   token_endpoint: answersAsOAuth,
   introspection_endpoint: answersAsOAuth,
   revocation_endpoint: answersAsOAuth,
+  receipts_endpoint: answersAsOAuth,
+  revocation_feed_endpoint: async (value) => {
+    expect(value).toBe(`${server.issuer}/revocations`)
+    const feed = await readFeed(server.issuer, world.resource)
+    await feed.until(({ type }) => type.endsWith('/verification'))
+    feed.close()
+  },
+  introspection_signing_alg_values_supported: async (value) => {
+    expect(value).toEqual(['ES256'])
+    const { access_token } = await exchange(world, 'ES256')
+    const metadata = await authorizationServer(server.issuer)
+    const { self, authentication } = await signing(world.resource, 'ES256')
+    const options = { requestJwtResponse: true, ...INSECURE }
+    const response = await introspectionRequest(metadata, self, authentication, access_token, options)
+    expect((await processIntrospectionResponse(metadata, self, response)).active).toBe(true)
+    await validateApplicationLevelSignature(metadata, response, INSECURE)
+  },
   jwks_uri: async (value) => {
     const { access_token } = await exchange(world, 'ES256')
     const { payload } = await jwtVerify(access_token, createRemoteJWKSet(new URL(String(value))), {

@@ -14,6 +14,7 @@ import {
   processIntrospectionResponse,
   processRevocationResponse,
   revocationRequest,
+  validateApplicationLevelSignature,
 } from 'oauth4webapi'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type TestClient, TOKEN_EXCHANGE } from '../support/clients.ts'
@@ -70,7 +71,9 @@ describe.each(['ES256', 'Ed25519', 'EdDSA'] as const)('oauth4webapi, with an age
       ...options,
       ...INSECURE,
     })
-    return processIntrospectionResponse(metadata, asking, response)
+    const answer = await processIntrospectionResponse(metadata, asking, response)
+    if (options.requestJwtResponse === true) await validateApplicationLevelSignature(metadata, response, INSECURE)
+    return answer
   }
 
   test('exchanges for one action', async () => {
@@ -108,12 +111,12 @@ describe.each(['ES256', 'Ed25519', 'EdDSA'] as const)('oauth4webapi, with an age
     expect(await processRevocationResponse(response)).toBeUndefined()
   })
 
-  test('a JWT answer of introspection, which is not advertised, is refused and not ignored', async () => {
+  test('takes an introspection answer as a JWT and verifies it by the JWKS (RFC 9701)', async () => {
     const { access_token } = await exchange()
-    expect(metadata.introspection_signing_alg_values_supported).toBeUndefined()
-    await expect(introspect(world.resource, access_token, { requestJwtResponse: true })).rejects.toMatchObject({
-      status: 400,
-      error: 'invalid_request',
-    })
+    for (const isActive of [true, false]) {
+      if (!isActive) await revocationRequest(metadata, client, authentication, access_token, INSECURE)
+      const answer = await introspect(world.resource, access_token, { requestJwtResponse: true })
+      expect(answer).toMatchObject(isActive ? { active: true, ...claimsOf(access_token) } : { active: false })
+    }
   })
 })
