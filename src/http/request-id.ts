@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import type { Middleware } from 'koa'
+import { pooledRandomBytes } from '../wire/random.ts'
 import { headerValues } from './headers.ts'
 
 const ACCEPTABLE = /^[A-Za-z0-9._-]{1,64}$/
@@ -14,4 +14,4 @@ export const requestId: Middleware = async (context, next) => {
   await next()
 }
 
-export const newRequestId = (): string => randomBytes(12).toString('base64url')
+export const newRequestId = (): string => pooledRandomBytes(12).toString('base64url')
