@@ -190,7 +190,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     }
     const nextNonce = nonces && (() => nonces.next(clock()))
     const throttle = failureThrottle(rateLimiter(config.failedAuthentications), clock)
-    const app = createApp({
+    handle = createApp({
       token: tokenEndpoint({
         ports,
         passToProvider: (context, form) => passToProvider(context, form),
@@ -232,7 +232,6 @@ export async function startServer(config: Config, options: StartOptions = {}): P
         isDatabaseUnavailable(error) || error instanceof CommitQueueFull || error instanceof NoSigningKey,
       logFault: ({ error, ...where }) => log.error({ error, ...where }, 'a request failed'),
     })
-    handle = app.callback()
     return { issuer, port: listening.port, newCredentialPath, close }
   } catch (error) {
     await close()
