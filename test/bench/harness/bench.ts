@@ -73,9 +73,9 @@ export class Discarded extends Error {
 export type Verdict = 'met' | 'stretch' | 'missed' | 'told'
 
 export function judge({ value, goal, stretch }: Pick<Figure, 'value' | 'goal' | 'stretch'>): Verdict {
-  if (goal === undefined) return 'told'
-  if (!isMet(goal, value)) return 'missed'
-  return stretch !== undefined && isMet(stretch, value) ? 'stretch' : 'met'
+  if (goal !== undefined && !isMet(goal, value)) return 'missed'
+  if (stretch !== undefined && isMet(stretch, value)) return 'stretch'
+  return goal === undefined ? 'told' : 'met'
 }
 
 // Written so that NaN meets nothing.
