@@ -2,14 +2,16 @@ import { execFileSync } from 'node:child_process'
 import { benchAgainst } from './against.ts'
 import { BENCHES } from './benches.ts'
 import { benchControl } from './control.ts'
-import { type Bench, CannotRun, Discarded, type Size } from './harness/bench.ts'
+import { flame } from './flame.ts'
+import type { Bench, Size } from './harness/bench.ts'
 import { pinGenerator } from './harness/measured-process.ts'
+import { quietRun } from './harness/quiet-run.ts'
 import { type BenchResult, describeMachine, isAllMet, tableRows, writeResults } from './harness/results.ts'
-import { fullSize, SMOKE } from './harness/size.ts'
+import { fullSize } from './harness/size.ts'
 import { onServer } from './ours/bench-database.ts'
-
-/** Runs of one bench before the machine is said to be too busy. */
-const ATTEMPTS = 3
+import { countDoubleAccepts, startPair } from './ours/pair.ts'
+import { report } from './report/report.ts'
+import { smoke } from './smoke.ts'
 
 const say = (line: string) => console.error(line)
 
@@ -21,7 +23,23 @@ interface Subcommand {
 
 const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
   help: { usage: 'help', what: 'this text', run: async () => console.log(helpText()) },
-  smoke: { usage: 'smoke', what: 'every bench with a tiny count and without a verdict', run: smoke },
+  smoke: {
+    usage: 'smoke',
+    what: 'every bench with a tiny count and without a verdict',
+    run: (names) => smoke(chosen(names)),
+  },
+  report: {
+    ...{ usage: 'report', what: 'bench-results.json into docs/performance.md, with its plots' },
+    run: async () => console.log(`written: ${report(BENCHES.map(({ name }) => name)).join(', ')}`),
+  },
+  flame: {
+    ...{ usage: 'flame <bench> <out.svg>', what: 'where the CPU of our side goes while the bench runs' },
+    run: ([name = '', out = '']) => flame(chosen([name])[0] as Bench, out, say),
+  },
+  'double-accepts': {
+    ...{ usage: 'double-accepts [count]', what: '1 % replays at two processes at once: how many both accept' },
+    run: doubleAccepts,
+  },
   control: { usage: 'control', what: 'what limits and chains cost', run: () => benchControl(say) },
   '--against': { usage: '--against <revision>', what: 'this build against an earlier one', run: against },
 }
@@ -72,7 +90,7 @@ async function measureAll(benches: readonly Bench[], size: Size): Promise<void> 
   const results: BenchResult[] = []
   for (const bench of benches) {
     say(`${bench.name}: ${bench.what}`)
-    const result = await quietRun(bench, size)
+    const result = await quietRun(bench, size, say)
     for (const { name, detail } of result.figures) if (detail !== undefined) say(`  ${name}: ${detail}`)
     results.push(result)
     writeResults(await machine(), results)
@@ -82,34 +100,15 @@ async function measureAll(benches: readonly Bench[], size: Size): Promise<void> 
   if (!isAllMet(results)) process.exitCode = 1
 }
 
-/** A run in which the reference differs from itself by more than a tenth is discarded and repeated. */
-async function quietRun(bench: Bench, size: Size): Promise<BenchResult> {
-  const about = { name: bench.name, what: bench.what, at: new Date().toISOString() }
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const { figures, series = [] } = await bench.run({ size, progress: (line) => say(`  ${line}`) })
-      return { ...about, figures, series }
-    } catch (error) {
-      if (error instanceof CannotRun) return { ...about, figures: [], series: [], cannotRun: error.message }
-      if (!(error instanceof Discarded)) throw error
-      if (attempt === ATTEMPTS) throw new Error(`${error.message} in ${ATTEMPTS} runs: this machine is too busy`)
-      say(`  discarded: ${error.message}`)
-    }
+async function doubleAccepts([count = '1000000']: readonly string[]): Promise<void> {
+  const pair = await startPair()
+  try {
+    const { sent, replayed, double } = await countDoubleAccepts(pair, Number(count), say)
+    console.log(`${sent} exchanges, ${replayed} of them sent to two processes at once: ${double} accepted twice`)
+    if (double > 0) process.exitCode = 1
+  } finally {
+    await pair.stop()
   }
-}
-
-async function smoke(names: readonly string[]): Promise<void> {
-  process.env.BENCH_PIN = 'no'
-  const started = performance.now()
-  for (const bench of chosen(names)) {
-    const begun = performance.now()
-    const result = await quietRun(bench, SMOKE)
-    const took = `${((performance.now() - begun) / 1_000).toFixed(1)} s`
-    console.log(
-      `${bench.name}: ${result.cannotRun === undefined ? 'runs' : `cannot run: ${result.cannotRun}`} (${took})`,
-    )
-  }
-  console.log(`every bench was tried in ${((performance.now() - started) / 1_000).toFixed(1)} s`)
 }
 
 async function against([revision]: readonly string[]): Promise<void> {

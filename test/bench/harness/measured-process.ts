@@ -17,11 +17,11 @@ export interface MeasuredProcess {
 }
 
 const TASKSET = '/usr/bin/taskset'
-/** Servers on the first core, the generator on the last one; the database wherever there is room. */
-const isPinned = existsSync(TASKSET) && cpus().length > 1 && process.env.BENCH_PIN !== 'no'
+let isPinned = false
 
-/** Keeps this process off the core of the servers that it measures. */
+/** From now on servers run on the first core; keeps this process off it. Where cores cannot be chosen nothing is done. */
 export function pinGenerator(): void {
+  isPinned = existsSync(TASKSET) && cpus().length > 1
   if (isPinned) spawn(TASKSET, ['-acp', String(cpus().length - 1), String(process.pid)], { stdio: 'ignore' })
 }
 
