@@ -24,6 +24,8 @@ export const Config = z
     host: z.string().min(1).max(255).optional(),
     /** 0 picks a free one. */
     port: Port.default(3000),
+    /** Processes that serve on that port. 1: this one; more: workers of this one, and PostgreSQL. */
+    workers: z.number().int().min(1).max(256).default(1),
     /** Where key files, the first administrator's credential and the embedded database live. */
     dataDirectory: z.string().min(1).max(4_096),
     /** PostgreSQL connection string. Absent: the embedded database. */
@@ -73,6 +75,9 @@ export const Config = z
         )
       }
     }
+    if (config.workers > 1 && config.databaseUrl === undefined) {
+      problem('workers', 'the embedded database belongs to one process: set DATABASE_URL, or 1 worker')
+    }
     if (!config.production) return
     if (config.issuer === undefined) problem('issuer', 'must be set in production (WRIT_ISSUER)')
     if (config.databaseUrl === undefined && !config.allowEmbeddedDatabase) {
@@ -93,6 +98,7 @@ const ENVIRONMENT: Readonly<Record<string, readonly [keyof Config, (text: string
   WRIT_ISSUER: ['issuer', asIs],
   WRIT_HOST: ['host', asIs],
   WRIT_PORT: ['port', toNumber],
+  WRIT_WORKERS: ['workers', toNumber],
   WRIT_DATA_DIR: ['dataDirectory', asIs],
   DATABASE_URL: ['databaseUrl', asIs],
   WRIT_KEY_ENCRYPTION_KEY: ['keyEncryptionKey', asIs],

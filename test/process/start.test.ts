@@ -218,7 +218,14 @@ describe('the key-encryption key', () => {
 describe('what stops a start, in one line that names it', () => {
   const DATABASE_URL = 'postgresql://nobody@127.0.0.1:1/none'
   // At once: nothing but the start itself is waited for.
-  test.concurrent.each<{ name: string; settings?: Settings; file?: unknown; says: string | RegExp }>([
+  test.concurrent.each<{
+    name: string
+    settings?: Settings
+    file?: unknown
+    says: string | RegExp
+    /** One, but where the primary adds its own. */
+    lines?: number
+  }>([
     { name: 'an unknown variable', settings: { WRIT_PROT: '3000' }, says: 'unknown environment variable WRIT_PROT' },
     {
       name: 'a variable named like a built-in member',
@@ -232,6 +239,18 @@ describe('what stops a start, in one line that names it', () => {
       says: '"perMinute"',
     },
     { name: 'a port that is no number', settings: { WRIT_PORT: 'http' }, says: 'port (WRIT_PORT)' },
+    {
+      name: 'two workers on the embedded database',
+      settings: { WRIT_WORKERS: '2' },
+      says: /workers \(WRIT_WORKERS\): the embedded database belongs to one process: set DATABASE_URL/,
+    },
+    { name: 'no workers', settings: { WRIT_WORKERS: '0' }, says: 'workers (WRIT_WORKERS)' },
+    {
+      name: 'workers on a database that is not there, once and not by each',
+      settings: { WRIT_WORKERS: '3', DATABASE_URL },
+      says: /^writ: the database cannot be reached: .*\nwrit: the first worker could not start$/m,
+      lines: 2,
+    },
     { name: 'a port out of range', settings: { WRIT_PORT: '65536' }, says: 'port (WRIT_PORT)' },
     { name: 'a negative port', settings: { WRIT_PORT: '-1' }, says: 'port (WRIT_PORT)' },
     {
@@ -295,7 +314,7 @@ describe('what stops a start, in one line that names it', () => {
       settings: { NODE_ENV: 'production', WRIT_ISSUER: 'https://as.example' },
       says: 'DATABASE_URL',
     },
-  ])('$name', async ({ settings = {}, file, says }) => {
+  ])('$name', async ({ settings = {}, file, says, lines = 1 }) => {
     const folder = newFolder(settings)
     const path = join(folder.dataDirectory, '..', 'own.json')
     if (file !== undefined) writeFileSync(path, JSON.stringify(file))
@@ -304,7 +323,7 @@ describe('what stops a start, in one line that names it', () => {
       ...(file !== undefined && { WRIT_CONFIG: path }),
     }).ended
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
-    expect(complaints(stderr)).toEqual([expect.stringMatching(/^writ: /)])
+    expect(complaints(stderr)).toEqual(Array.from({ length: lines }, () => expect.stringMatching(/^writ: /)))
     expect(stderr).toMatch(says)
   })
 
