@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
@@ -31,7 +32,11 @@ beforeAll(async () => {
   copy = await createPostgresCopy()
   client = new pg.Client({ connectionString: copy.url })
   await client.connect()
-  folder = makeFolder({ DATABASE_URL: copy.url, WRIT_WORKERS: String(WORKERS), WRIT_DRAIN_SECONDS: '5' })
+  folder = makeFolder({ WRIT_WORKERS: String(WORKERS), WRIT_DRAIN_SECONDS: '5' })
+  // The secret by file: the workers read it themselves.
+  const secret = join(folder.dataDirectory, '..', 'database-url')
+  writeFileSync(secret, `${copy.url}\n`)
+  folder = { ...folder, settings: { ...folder.settings, DATABASE_URL_FILE: secret } }
   server = await startProcess(folder.settings)
   port = Number(new URL(server.issuer).port)
   world = await createWorld({ issuer: server.issuer, admin: await administratorOf(folder.dataDirectory) })

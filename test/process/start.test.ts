@@ -205,6 +205,25 @@ describe('the key-encryption key', () => {
     await (await startProcess({ ...folder.settings, WRIT_KEY_ENCRYPTION_KEY: KEY })).end('SIGKILL')
   })
 
+  test('comes from a file of its own, without the end of its line; what is wrong in it is not repeated', async () => {
+    const folder = newFolder()
+    const path = join(folder.dataDirectory, '..', 'secret')
+    const settings = { ...folder.settings, WRIT_KEY_ENCRYPTION_KEY_FILE: path }
+    writeFileSync(path, `${KEY}\n`)
+    await (await startProcess(settings)).end('SIGTERM')
+    // The same key, said the other way, opens what was sealed.
+    await (await startProcess({ ...folder.settings, WRIT_KEY_ENCRYPTION_KEY: KEY })).end('SIGKILL')
+    for (const wrong of [`${KEY}\n\n`, ` ${KEY}`, `${KEY}A`]) {
+      writeFileSync(path, wrong)
+      const { code, stderr } = await launch(settings).ended
+      expect(code).toBe(1)
+      expect(complaints(stderr)).toEqual([
+        expect.stringContaining('keyEncryptionKey (WRIT_KEY_ENCRYPTION_KEY_FILE): must be'),
+      ])
+      expect(stderr).not.toContain(KEY)
+    }
+  })
+
   test('a file that holds none is refused in one line', async () => {
     const folder = newFolder()
     await mkdir(folder.dataDirectory, { recursive: true })
@@ -295,6 +314,31 @@ describe('what stops a start, in one line that names it', () => {
       name: 'a database that is not there',
       settings: { DATABASE_URL },
       says: /the database cannot be reached: .*127\.0\.0\.1:1; check DATABASE_URL/,
+    },
+    {
+      name: 'a secret in a file and in the environment',
+      settings: { DATABASE_URL, DATABASE_URL_FILE: '/nowhere/url' },
+      says: 'DATABASE_URL and DATABASE_URL_FILE are both set',
+    },
+    {
+      name: 'a secret in a file that is not there',
+      settings: { WRIT_KEY_ENCRYPTION_KEY_FILE: '/nowhere/kek' },
+      says: /WRIT_KEY_ENCRYPTION_KEY_FILE: \/nowhere\/kek cannot be read: ENOENT/,
+    },
+    {
+      name: 'a secret in a file that is a folder',
+      settings: { DATABASE_URL_FILE: '/tmp' },
+      says: /DATABASE_URL_FILE: \/tmp cannot be read: EISDIR/,
+    },
+    {
+      name: 'a secret in a file that is empty',
+      settings: { DATABASE_URL_FILE: '/dev/null' },
+      says: 'DATABASE_URL_FILE: /dev/null is empty',
+    },
+    {
+      name: 'a file for what is no secret',
+      settings: { WRIT_PORT_FILE: '/dev/null' },
+      says: 'unknown environment variable WRIT_PORT_FILE',
     },
     { name: 'another schema', settings: { DATABASE_URL: `${DATABASE_URL}?schema=other` }, says: 'the schema "other"' },
     {
