@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http'
 import { ensureAdministrator } from './adapters/bootstrap/administrator-credential.ts'
 import { ensureBuiltInActionTypes } from './adapters/bootstrap/builtin-action-types.ts'
+import { attestationVerifier } from './adapters/clients/attestations.ts'
 import { authenticator } from './adapters/clients/authenticator.ts'
 import { nonceKeeper } from './adapters/clients/nonces.ts'
 import { systemClock, systemIds } from './adapters/clock.ts'
@@ -16,11 +17,12 @@ import { serverSecret } from './adapters/keys/server-secrets.ts'
 import { ensureSigningKey, NoSigningKey, openSigningKeys } from './adapters/keys/signing-keys.ts'
 import { subjectTokens } from './adapters/keys/subject-tokens.ts'
 import { openLog } from './adapters/log.ts'
+import { attestations } from './adapters/prisma/attestations.ts'
 import { openCatalogue } from './adapters/prisma/catalogue.ts'
 import { isDatabaseUnavailable } from './adapters/prisma/database-errors.ts'
 import { directory as openDirectory } from './adapters/prisma/directory.ts'
 import { enrolments } from './adapters/prisma/enrolments.ts'
-import { watchGeneration } from './adapters/prisma/generation.ts'
+import { readRestoredAt, watchGeneration } from './adapters/prisma/generation.ts'
 import { CommitQueueFull, groupCommit } from './adapters/prisma/group-commit.ts'
 import { migrate } from './adapters/prisma/migrate.ts'
 import { oidcStore } from './adapters/prisma/oidc-store.ts'
@@ -41,6 +43,7 @@ import { adminRouter } from './http/admin/router.ts'
 import { createApp } from './http/app.ts'
 import { cursors } from './http/cursor.ts'
 import { listen } from './http/listen.ts'
+import { attestationEndpoint } from './http/oauth/attestation.ts'
 import { enrolmentEndpoint } from './http/oauth/enrolment.ts'
 import { introspectionEndpoint } from './http/oauth/introspection.ts'
 import { jwks } from './http/oauth/jwks.ts'
@@ -62,7 +65,12 @@ export interface RunningServer {
   /** Where the first administrator's credential was written, when this start made it. */
   readonly newCredentialPath: string | undefined
   /** Takes no more requests, finishes those in flight, closes the database. May be called twice. */
-  readonly close: () => Promise<void>
+  readonly close: (how?: CloseOptions) => Promise<void>
+}
+
+export interface CloseOptions {
+  /** Another process serves on this port: connections that are kept alive are let go with their next answer. */
+  readonly isSucceeded?: boolean
 }
 
 export interface StartOptions {
@@ -82,9 +90,9 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   const log = openLog(config.logLevel)
   const onFault = (error: unknown) => log.warn({ error }, 'background work failed; it will be tried again')
   // Closed last to first: the port, then what works in the background, then the database under it all.
-  const closing: (() => Promise<unknown> | unknown)[] = []
-  const close = async () => {
-    for (let step = closing.pop(); step !== undefined; step = closing.pop()) await step()
+  const closing: ((how: CloseOptions) => Promise<unknown> | unknown)[] = []
+  const close = async (how: CloseOptions = {}) => {
+    for (let step = closing.pop(); step !== undefined; step = closing.pop()) await step(how)
   }
 
   try {
@@ -121,7 +129,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     // The port is taken before the issuer is known: port 0 picks one, and the default issuer follows.
     let handle: RequestListener = (_request, response) => response.writeHead(503, { 'Retry-After': '1' }).end()
     const listening = await listen((request, response) => handle(request, response), config.host, config.port)
-    closing.push(() => listening.drain(config.drainSeconds))
+    closing.push(({ isSucceeded = false }) => listening.drain(config.drainSeconds, isSucceeded))
     const issuer = config.issuer ?? `http://localhost:${listening.port}`
 
     // What oidc-provider fixes at construction changes with the generation: a new one is built and swapped in.
@@ -159,7 +167,16 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       now: clock,
       ids: systemIds,
       defaultLifetimeSeconds: config.actionTokenSeconds,
-      authenticator: authenticator({ issuer, directory, keys: proofKeys, nonces }),
+      authenticator: authenticator({
+        ...{ issuer, directory, keys: proofKeys, nonces },
+        attestations: attestationVerifier({ issuer, keys, restoredAt: () => readRestoredAt(query) }),
+      }),
+      attestations: attestations(database),
+      agentTokens: store,
+      clientTokenSeconds: config.clientTokenSeconds,
+      attestationSeconds: config.attestationSeconds,
+      instanceSeconds: config.instanceSeconds,
+      maxInstances: config.maxInstances,
       admission: { admits: clientRequests.take, giveBack: clientRequests.giveBack, admitsFailure: clientFailures.take },
       subjectTokens: subjectTokenKeeper,
       signSubjectToken: subjectTokenKeeper.sign,
@@ -190,7 +207,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     }
     const nextNonce = nonces && (() => nonces.next(clock()))
     const throttle = failureThrottle(rateLimiter(config.failedAuthentications), clock)
-    const app = createApp({
+    handle = createApp({
       token: tokenEndpoint({
         ports,
         passToProvider: (context, form) => passToProvider(context, form),
@@ -200,6 +217,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       introspection: introspectionEndpoint({ ports, throttle, nextNonce }),
       revocation: revocationEndpoint({ ports, throttle, nextNonce }),
       receipts: receiptsEndpoint({ ports, throttle, nextNonce }),
+      attestation: attestationEndpoint({ ports, throttle, nextNonce }),
       enrolment: enrolmentEndpoint({ ports, throttle, nextNonce }),
       revocationFeed: revocationFeedEndpoint({ ports, nextNonce }),
       ownDelegations: ownDelegationsEndpoint({
@@ -232,7 +250,6 @@ export async function startServer(config: Config, options: StartOptions = {}): P
         isDatabaseUnavailable(error) || error instanceof CommitQueueFull || error instanceof NoSigningKey,
       logFault: ({ error, ...where }) => log.error({ error, ...where }, 'a request failed'),
     })
-    handle = app.callback()
     return { issuer, port: listening.port, newCredentialPath, close }
   } catch (error) {
     await close()

@@ -1,8 +1,9 @@
-import type { Context, Middleware } from 'koa'
 import type { AuthenticatePorts } from '../../commands/authenticate-client.ts'
 import type { IssuePorts } from '../../commands/issue-action-token.ts'
+import type { AgentTokenPorts } from '../../commands/issue-agent-token.ts'
 import type { StopPorts } from '../../commands/refuse-while-stopped.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
+import type { Door } from '../door.ts'
 import { grantClientCredentials, type PassToProvider } from './client-credentials.ts'
 import { refuseOtherAuthentication } from './client-evidence.ts'
 import { answerOAuthError } from './oauth-error.ts'
@@ -14,7 +15,7 @@ import { exchangeToken, TOKEN_EXCHANGE } from './token-exchange.ts'
 export const CLIENT_CREDENTIALS = 'client_credentials'
 
 export interface TokenEndpointParts {
-  readonly ports: IssuePorts & SubDelegationPorts & AuthenticatePorts & StopPorts
+  readonly ports: IssuePorts & SubDelegationPorts & AuthenticatePorts & StopPorts & AgentTokenPorts
   readonly passToProvider: PassToProvider
   readonly throttle: FailureThrottle
   /** The nonce to offer with every answer; undefined where none is required (RFC 9449 §8). */
@@ -27,8 +28,13 @@ export interface TokenEndpointParts {
  * DECISION: the exchange is our own door. Through oidc-provider's pipeline it would cost several times the CPU, and its
  * replay check is find, then write. The library serves the grants that people and administrators use.
  */
-export function tokenEndpoint({ ports, passToProvider, throttle, nextNonce }: TokenEndpointParts): Middleware {
-  const answer = async (context: Context, form: ReadonlyMap<string, string>) => {
+export function tokenEndpoint({
+  ports,
+  passToProvider,
+  throttle,
+  nextNonce,
+}: TokenEndpointParts): (door: Door) => Promise<void> {
+  const answer = async (context: Door, form: ReadonlyMap<string, string>) => {
     const grant = form.get('grant_type')
     switch (grant) {
       case TOKEN_EXCHANGE: {
