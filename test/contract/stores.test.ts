@@ -312,6 +312,38 @@ describe('the status of a token', () => {
     expect(await live((await mint({ decidedOn: { resourceId: 'nowhere' } })).jti)).toBeUndefined()
   })
 
+  test('many asked for at once: one statement, each has its own answer, and one twice both', async () => {
+    const [a, b] = [await mint(), await mint({ record: { action: '{"to":"eve","type":"x"}' } })]
+    let statements = 0
+    const counted: Database['query'] = (...args) => {
+      statements += 1
+      return query(...args)
+    }
+    const { live: ask } = tokenStatus(counted)
+    const asked = await Promise.all([a.jti, 'unknown', b.jti, a.jti, '"],null'].map(ask))
+    expect(asked.map((found) => found?.action.to)).toEqual(['bob', undefined, 'eve', 'bob', undefined])
+    expect(statements).toBe(1)
+  })
+
+  test('the database away: everyone who asked is told, and nothing is asked twice', async () => {
+    const lost = Object.assign(new Error('Connection terminated'), { code: '57P01' })
+    let statements = 0
+    const { live: ask } = tokenStatus(() => {
+      statements += 1
+      return Promise.reject(lost)
+    })
+    const errors = await Promise.all(['a', 'b'].map((jti) => ask(jti).catch((error: unknown) => error)))
+    expect([errors, statements]).toEqual([[lost, lost], 1])
+  })
+
+  test('one that the database cannot be asked is a fault of its own asker only', async () => {
+    const { jti } = await mint()
+    const { live: ask } = tokenStatus(query)
+    const [found, fault] = await Promise.all([ask(jti), ask('\u0000').catch((error: unknown) => error)])
+    expect(found?.action.to).toBe('bob')
+    expect(fault).toBeInstanceOf(Error)
+  })
+
   test('a record of another kind with that jti is no action token', async () => {
     expect(await live((await mint({ record: { kind: 'agent_token' } })).jti)).toBeUndefined()
   })

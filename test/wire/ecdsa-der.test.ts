@@ -5,7 +5,7 @@ import { derSignature } from '../../src/wire/ecdsa-der.ts'
 
 describe('derSignature', () => {
   test.each([
-    ['small numbers lose their zeros', '00'.repeat(31) + '01' + '00'.repeat(31) + '7f', '300602010102017f'],
+    ['small numbers lose their zeros', `${'00'.repeat(31)}01${'00'.repeat(31)}7f`, '300602010102017f'],
     ['a top bit gets a zero before it', `${'00'.repeat(31)}80${'00'.repeat(30)}8000`, '3009020200800203008000'],
     ['nothing but zeros is the number 0', '00'.repeat(64), '3006020100020100'],
     ['the largest', 'ff'.repeat(64), `3046022100${'ff'.repeat(32)}022100${'ff'.repeat(32)}`],
