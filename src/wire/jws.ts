@@ -74,7 +74,7 @@ export function verifyJws(parsed: ParsedJws, key: KeyObject, alg: SignatureAlgor
   try {
     if (facts.digest === null) return verify(null, Buffer.from(parsed.signingInput), key, parsed.signature)
     const signature = derSignature(parsed.signature)
-    // DECISION: not the one-shot `verify` with "ieee-p1363", which takes 2.5 µs longer for the same answer.
+    // DECISION: DER and a stream of one text; the one-shot `verify` with "ieee-p1363" makes both itself and is never faster.
     return signature !== undefined && createVerify(facts.digest).update(parsed.signingInput).verify(key, signature)
   } catch {
     return false

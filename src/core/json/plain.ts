@@ -47,9 +47,11 @@ function plainStrings(value: JsonValue, depth: number): number {
     for (const item of value) strings += plainStrings(item, depth + 1)
     return strings
   }
-  for (const name of Object.keys(value)) {
-    if (isForbiddenName(name)) return Number.NaN
-    strings += 1 + plainStrings((value as JsonObject)[name] as JsonValue, depth + 1)
+  // What a polluted prototype would add makes the count wrong: then the scanner reads it.
+  for (const name in value) {
+    if ((name.length === 9 || name.length === 11) && isForbiddenName(name)) return Number.NaN
+    const member = (value as JsonObject)[name] as JsonValue
+    strings += typeof member === 'string' ? 2 : 1 + plainStrings(member, depth + 1)
   }
   return strings
 }

@@ -23,7 +23,8 @@ export function contentDigest(content: string | Uint8Array): ContentDigest {
  * A caller who sends `{"body": {"s256": …}}` for a body of text names the authorized content without it being there.
  */
 export function foreignDigest(actual: JsonObject, digestible: Digestible): string | undefined {
-  return foreignIn(actual, digestPlaces(digestible))
+  const places = digestPlaces(digestible)
+  return places.members.size === 0 ? undefined : foreignIn(actual, places)
 }
 
 function foreignIn(object: JsonObject, place: DigestPlace): string | undefined {

@@ -123,6 +123,7 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
       ? undefined
       : createRevocationFollower({ issuer, resource }, options.revocations, issuerKeys, now)
   const consumption = options.consume === undefined ? undefined : createConsumption(issuer, options.consume, now)
+  const tokenPrefix = `["token",${JSON.stringify(issuer)},`
   // Where the issuer decides of the token, or claims that nothing forgets, a retry must come as far as to them.
   const isTokenDecidedElsewhere = consumption !== undefined || results?.isDurable === true
 
@@ -162,7 +163,7 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
     if (isRefusal(proof)) return proof
 
     // Was it here before? Where that is known at once, a flood of repeated requests is not worth a signature.
-    const marks = replayMarks(claims, proof)
+    const marks = replayMarks(tokenPrefix, claims, proof)
     if (!isTokenDecidedElsewhere && results === undefined && replay.has?.(marks.token.key, time) === true) {
       return tokenReplayed()
     }
@@ -291,14 +292,21 @@ interface ReplayMarks {
   readonly proof: ReplayMark
 }
 
-/** Token by `jti`, proof by `jkt` and `jti`; hashed, so that every key is as long as the next. */
-function replayMarks(claims: ActionTokenClaims, proof: Proof): ReplayMarks {
+/**
+ * Token by `jti`, proof by `jkt` and `jti`; hashed, so that every key is as long as the next.
+ *
+ * What is hashed is the JSON of `["token", iss, jti]` and `["proof", jkt, jti]`, which other processes of the resource mark, too.
+ */
+function replayMarks(tokenPrefix: string, claims: ActionTokenClaims, proof: Proof): ReplayMarks {
   return {
     token: {
-      key: sha256Base64url(JSON.stringify(['token', claims.iss, claims.jti])),
+      key: sha256Base64url(`${tokenPrefix}${JSON.stringify(claims.jti)}]`),
       until: claims.exp + SKEW_SECONDS + REMEMBER_SECONDS,
     },
-    proof: { key: sha256Base64url(JSON.stringify(['proof', proof.jkt, proof.jti])), until: proof.rememberUntil },
+    proof: {
+      key: sha256Base64url(`["proof","${proof.jkt}",${JSON.stringify(proof.jti)}]`),
+      until: proof.rememberUntil,
+    },
   }
 }
 

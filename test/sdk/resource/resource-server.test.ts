@@ -2,6 +2,7 @@ import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { sha256Base64url } from '../../../src/core/hash.ts'
 import { refuse } from '../../../src/core/refusal.ts'
 import {
   contentDigest,
@@ -246,6 +247,27 @@ describe('createResourceServer', () => {
     const unsigned = { ...request, rawHeaders: ['Authorization', authorization, 'DPoP', broken(dpop)] }
     expect(await server.authorize(unsigned, NOTE)).toMatchObject({ code: 'token_replayed' })
     expect(await make().authorize(unsigned, NOTE)).toMatchObject({ code: 'proof_malformed' })
+  })
+
+  test('marks what every version marks: processes of the resource share a store while one is replaced by the next', async () => {
+    const { mark } = createMemoryReplayStore()
+    const marked: string[] = []
+    const server = make({
+      replay: {
+        mark: (marks, at) => {
+          marked.push(...marks.map(({ key }) => key))
+          return mark(marks, at)
+        },
+      },
+    })
+    const [jti, own] = ['a "quoted" \\ jti', 'ö\u2028']
+    expect(isRefusal(await server.authorize(requestFor(NOTE, { jti }, { jti: own }), NOTE))).toBe(false)
+    expect(marked).toEqual(
+      [
+        ['token', issuer.url, jti],
+        ['proof', agent.jkt, own],
+      ].map((what) => sha256Base64url(JSON.stringify(what))),
+    )
   })
 
   test('a store that cannot say so at once refuses a replay all the same', async () => {
