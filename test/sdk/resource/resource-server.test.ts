@@ -7,7 +7,9 @@ import { refuse } from '../../../src/core/refusal.ts'
 import {
   contentDigest,
   createMemoryReplayStore,
+  createMemoryResultStore,
   createResourceServer,
+  executeOnce,
   isRefusal,
   type MarkResult,
   mcpToolCallAction,
@@ -247,6 +249,15 @@ describe('createResourceServer', () => {
     const unsigned = { ...request, rawHeaders: ['Authorization', authorization, 'DPoP', broken(dpop)] }
     expect(await server.authorize(unsigned, NOTE)).toMatchObject({ code: 'token_replayed' })
     expect(await make().authorize(unsigned, NOTE)).toMatchObject({ code: 'proof_malformed' })
+  })
+
+  test('where answers are kept a token may come again, and its proof is refused before any signature is checked', async () => {
+    const [server, request] = [make({ results: createMemoryResultStore() }), requestFor()]
+    const run = (from: ResourceRequest) =>
+      executeOnce(server, { from, actual: NOTE }, async () => ({ status: 200, body: 'x' }))
+    expect(isRefusal(await run(request))).toBe(false)
+    const unsigned = request.rawHeaders.map((value, i) => (i === 3 ? `${value.slice(0, -86)}${'A'.repeat(86)}` : value))
+    expect(await run({ ...request, rawHeaders: unsigned })).toMatchObject({ code: 'proof_replayed' })
   })
 
   test('marks what every version marks: processes of the resource share a store while one is replaced by the next', async () => {
