@@ -6,7 +6,8 @@ const BATCH = 10_000
 
 /**
  * Removes marks that can no longer be presented, revocations of tokens that have expired, old idempotency keys, turns of
- * delegations that have ended, and what was counted where nothing can count or be given back any more.
+ * delegations that have ended, what was counted where nothing can count or be given back any more, and instances of agents that
+ * ended a month ago.
  */
 const PRUNES = [
   `DELETE FROM replay_mark WHERE key IN (SELECT key FROM replay_mark WHERE expires_at < now() - interval '1 minute' LIMIT ${BATCH})`,
@@ -16,6 +17,8 @@ const PRUNES = [
   `DELETE FROM idempotency_key WHERE created_at < now() - interval '24 hours'`,
   `DELETE FROM turn WHERE key IN (SELECT key FROM turn WHERE forget_at < now() - interval '1 minute' LIMIT ${BATCH})`,
   `DELETE FROM token_use WHERE jti IN (SELECT jti FROM token_use WHERE forget_at < now() LIMIT ${BATCH})`,
+  // Their tokens and attestations have ended long before; the account still names them.
+  `DELETE FROM key WHERE kid IN (SELECT kid FROM key WHERE vouched_by IS NOT NULL AND expires_at < now() - interval '30 days' LIMIT ${BATCH})`,
   // Followers that come back later than that are told everything anew.
   `DELETE FROM revocation_event WHERE at < now() - interval '2 hours'`,
   // What leaves a counter by itself is taken off it first; then nothing of it is needed any more.
