@@ -23,7 +23,8 @@ import { isDatabaseUnavailable } from './adapters/prisma/database-errors.ts'
 import { directory as openDirectory } from './adapters/prisma/directory.ts'
 import { enrolments } from './adapters/prisma/enrolments.ts'
 import { readRestoredAt, watchGeneration } from './adapters/prisma/generation.ts'
-import { CommitQueueFull, groupCommit } from './adapters/prisma/group-commit.ts'
+import { groupCommit } from './adapters/prisma/group-commit.ts'
+import { DatabaseQueueFull } from './adapters/prisma/grouped.ts'
 import { migrate } from './adapters/prisma/migrate.ts'
 import { oidcStore } from './adapters/prisma/oidc-store.ts'
 import { openDatabase } from './adapters/prisma/open-database.ts'
@@ -247,7 +248,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
         return keys.active() !== undefined
       },
       isUnavailable: (error) =>
-        isDatabaseUnavailable(error) || error instanceof CommitQueueFull || error instanceof NoSigningKey,
+        isDatabaseUnavailable(error) || error instanceof DatabaseQueueFull || error instanceof NoSigningKey,
       logFault: ({ error, ...where }) => log.error({ error, ...where }, 'a request failed'),
     })
     return { issuer, port: listening.port, newCredentialPath, close }

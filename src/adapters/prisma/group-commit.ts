@@ -1,25 +1,10 @@
 import { type Charge, ownerKey } from '../../core/delegation/charge.ts'
 import type { RefusalCode } from '../../core/refusal.ts'
 import type { CommitEntry, CommitOutcome, Issuance } from '../../ports.ts'
+import { grouped } from './grouped.ts'
 import type { Query } from './open-database.ts'
 
-/** Entries of one flush at most; more wait for the next. */
-const MAX_FLUSH = 128
 const COMMIT = 'SELECT n, outcome, stored, reached, claims FROM writ_commit($1::jsonb, $2::jsonb, $3::int)'
-
-/** Entries that may wait; one more is refused at once, as if the database were away. */
-const MAX_WAITING = 10_000
-
-/** The database does not keep up: nothing was written for this entry. */
-export class CommitQueueFull extends Error {
-  override readonly name = 'CommitQueueFull'
-}
-
-interface Waiting {
-  readonly entry: CommitEntry
-  readonly resolve: (outcome: CommitOutcome) => void
-  readonly reject: (error: unknown) => void
-}
 
 interface OutcomeRow {
   readonly n: number
@@ -35,74 +20,36 @@ export interface GroupCommit extends Issuance {
 }
 
 /**
- * Concurrent issuances share one round trip: entries are collected while a flush is under way, then go together.
+ * Concurrent issuances share one round trip (`grouped`).
  *
- * An entry that PostgreSQL rejects must refuse only its own caller, so a flush that fails as a whole is repeated entry by
- * entry; it was rolled back, so nothing is done twice. When the database went away nobody knows whether it was committed:
- * then nothing is repeated and nothing is signed.
+ * A flush that fails as a whole was rolled back, so nothing is done twice when it is repeated entry by entry. When the database
+ * went away nobody knows whether it was committed: then nothing is repeated and nothing is signed.
  */
 export function groupCommit(
   query: Query,
   storedRefusalsPerHour: number,
   isUnavailable: (error: unknown) => boolean,
 ): GroupCommit {
-  const waiting: Waiting[] = []
-  let flushing: Promise<void> | undefined
-
-  const commit = async (entries: readonly CommitEntry[]): Promise<CommitOutcome[]> => {
+  const askAll = async (entries: readonly CommitEntry[]): Promise<CommitOutcome[]> => {
     const [rows, marks] = [entries.map(toRow), entries.flatMap(toMarks)]
     const answers = await query<OutcomeRow>(
       COMMIT,
       [JSON.stringify(rows), JSON.stringify(marks), storedRefusalsPerHour],
       'writ_commit',
     )
-    const byEntry: (OutcomeRow | undefined)[] = entries.map(() => undefined)
-    for (const answer of answers) byEntry[answer.n] = answer
-    return byEntry.map((answer) => {
+    const byEntry = new Map(answers.map((answer) => [answer.n, answer]))
+    return entries.map((_, n) => {
+      const answer = byEntry.get(n)
       if (answer === undefined) throw new Error('the commit did not answer for every entry')
       return toOutcome(answer)
     })
   }
-  const flush = async (batch: readonly Waiting[]) => {
-    try {
-      const outcomes = await commit(batch.map(({ entry }) => entry))
-      for (const [n, { resolve }] of batch.entries()) resolve(outcomes[n] as CommitOutcome)
-    } catch (error) {
-      if (isUnavailable(error)) {
-        // Whoever waits would only wait for the same: nobody is served by standing in line for a database that is away.
-        for (const { reject } of [...batch, ...waiting.splice(0)]) reject(error)
-      } else if (batch.length > 1) {
-        for (const one of batch) await flush([one])
-      } else {
-        await keepMarks(batch[0] as Waiting, error)
-      }
-    }
-  }
   /** An entry that the database rejects is a fault; what it had used up is used up all the same. */
-  const keepMarks = async ({ entry, reject }: Waiting, error: unknown) => {
-    const { attemptId, marks } = entry
-    if (marks.length > 0) await commit([{ attemptId, marks, decision: 'none' }]).catch(() => undefined)
-    reject(error)
+  const afterRejection = async ({ attemptId, marks }: CommitEntry) => {
+    if (marks.length > 0) await askAll([{ attemptId, marks, decision: 'none' }])
   }
-  const flushAll = async () => {
-    // What arrived in this turn of the event loop goes together.
-    await new Promise(setImmediate)
-    while (waiting.length > 0) {
-      await flush(waiting.splice(0, MAX_FLUSH))
-    }
-    flushing = undefined
-  }
-  return {
-    commit: (entry) =>
-      new Promise((resolve, reject) => {
-        if (waiting.length >= MAX_WAITING) return reject(new CommitQueueFull('too many requests wait for the database'))
-        waiting.push({ entry, resolve, reject })
-        flushing ??= flushAll()
-      }),
-    drain: async () => {
-      while (flushing !== undefined) await flushing
-    },
-  }
+  const { ask, drain } = grouped({ askAll, isUnavailable, afterRejection })
+  return { commit: ask, drain }
 }
 
 function toOutcome({ outcome, stored, reached, claims }: OutcomeRow): CommitOutcome {
