@@ -30,7 +30,8 @@ export function explainStart(error: unknown): string {
     port?: number
   }
   if (code === 'EADDRINUSE') return `${address}:${port} is in use; stop what listens there, or set WRIT_PORT`
-  if (syscall === 'listen') return `${message}; check WRIT_HOST and WRIT_PORT`
+  // A worker's port is bound by the primary, which says so.
+  if (syscall === 'listen' || syscall === 'bind') return `${message}; check WRIT_HOST and WRIT_PORT`
   if (WRONG_DATABASE_URL.has(code)) return `the database refuses us: ${message}; check DATABASE_URL`
   if (isDatabaseUnavailable(error)) return `the database cannot be reached: ${reasonOf(error)}; check DATABASE_URL`
   if (syscall !== undefined) return `${message}; check WRIT_DATA_DIR`

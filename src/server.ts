@@ -62,7 +62,12 @@ export interface RunningServer {
   /** Where the first administrator's credential was written, when this start made it. */
   readonly newCredentialPath: string | undefined
   /** Takes no more requests, finishes those in flight, closes the database. May be called twice. */
-  readonly close: () => Promise<void>
+  readonly close: (how?: CloseOptions) => Promise<void>
+}
+
+export interface CloseOptions {
+  /** Another process serves on this port: connections that are kept alive are let go with their next answer. */
+  readonly isSucceeded?: boolean
 }
 
 export interface StartOptions {
@@ -82,9 +87,9 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   const log = openLog(config.logLevel)
   const onFault = (error: unknown) => log.warn({ error }, 'background work failed; it will be tried again')
   // Closed last to first: the port, then what works in the background, then the database under it all.
-  const closing: (() => Promise<unknown> | unknown)[] = []
-  const close = async () => {
-    for (let step = closing.pop(); step !== undefined; step = closing.pop()) await step()
+  const closing: ((how: CloseOptions) => Promise<unknown> | unknown)[] = []
+  const close = async (how: CloseOptions = {}) => {
+    for (let step = closing.pop(); step !== undefined; step = closing.pop()) await step(how)
   }
 
   try {
@@ -121,7 +126,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     // The port is taken before the issuer is known: port 0 picks one, and the default issuer follows.
     let handle: RequestListener = (_request, response) => response.writeHead(503, { 'Retry-After': '1' }).end()
     const listening = await listen((request, response) => handle(request, response), config.host, config.port)
-    closing.push(() => listening.drain(config.drainSeconds))
+    closing.push(({ isSucceeded = false }) => listening.drain(config.drainSeconds, isSucceeded))
     const issuer = config.issuer ?? `http://localhost:${listening.port}`
 
     // What oidc-provider fixes at construction changes with the generation: a new one is built and swapped in.
@@ -190,7 +195,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     }
     const nextNonce = nonces && (() => nonces.next(clock()))
     const throttle = failureThrottle(rateLimiter(config.failedAuthentications), clock)
-    const app = createApp({
+    handle = createApp({
       token: tokenEndpoint({
         ports,
         passToProvider: (context, form) => passToProvider(context, form),
@@ -232,7 +237,6 @@ export async function startServer(config: Config, options: StartOptions = {}): P
         isDatabaseUnavailable(error) || error instanceof CommitQueueFull || error instanceof NoSigningKey,
       logFault: ({ error, ...where }) => log.error({ error, ...where }, 'a request failed'),
     })
-    handle = app.callback()
     return { issuer, port: listening.port, newCredentialPath, close }
   } catch (error) {
     await close()

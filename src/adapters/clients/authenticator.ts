@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import { isKeyCurrent } from '../../core/agent/client.ts'
+import { sha256Hex } from '../../core/hash.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import type { Authenticator, ClientEvidence, Directory, ReplayMark } from '../../ports.ts'
 import {
@@ -107,5 +107,4 @@ export function proofMark({ jkt, jti, iat, rememberUntil }: Proof): ReplayMark {
 }
 
 /** The parts are told apart by a byte that neither a client id nor a thumbprint can hold. */
-const markKey = (kind: string, owner: string, jti: string): string =>
-  createHash('sha256').update(`${kind}\n${owner}\n${jti}`).digest('hex')
+const markKey = (kind: string, owner: string, jti: string): string => sha256Hex(`${kind}\n${owner}\n${jti}`)

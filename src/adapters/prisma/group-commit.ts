@@ -139,7 +139,8 @@ function toRow(entry: CommitEntry, n: number): object {
     because: record.because,
     token_issued_at: record.tokenIssuedAt,
     token_expires_at: record.tokenExpiresAt,
-    token_lineage: record.tokenLineage,
+    // Never left out: of an array that is not there SQL does not know whether it is empty, and would look for its last token.
+    token_lineage: record.tokenLineage ?? [],
     request_id: record.requestId,
     ...(entry.decision === 'issued' && toGrounds(entry)),
   }

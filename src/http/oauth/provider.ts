@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Context } from 'koa'
 import Provider, { type AdapterFactory, type Configuration, errors } from 'oidc-provider'
 import type { Client } from '../../core/agent/client.ts'
+import type { Door } from '../door.ts'
 import type { PassToProvider } from './client-credentials.ts'
 import { CLIENT_CREDENTIALS } from './token.ts'
 import { TOKEN_EXCHANGE } from './token-exchange.ts'
@@ -72,7 +72,7 @@ export function openProvider(parts: ProviderParts): PassToProvider {
 }
 
 /** oidc-provider builds URLs from `Host` and judges by `Origin`; what a caller says there must not matter. */
-function behindIssuer({ req }: Context, issuer: string): void {
+function behindIssuer({ req }: Door, issuer: string): void {
   const { host, protocol } = new URL(issuer)
   req.headers.host = host
   req.headers['x-forwarded-host'] = host
