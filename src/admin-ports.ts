@@ -173,6 +173,33 @@ export interface KeyStore extends KeyReader {
   readonly retire: (kid: string, now: Date) => Promise<void>
 }
 
+/** A key under an agent that one of its registered keys vouched for. */
+export interface RegisteredInstance {
+  /** RFC 7638 thumbprint: an instance is named by its key. */
+  readonly kid: string
+  readonly jwk: PublicJwk
+  /** The registered key. */
+  readonly vouchedBy: string
+  readonly createdAt: Date
+  readonly expiresAt: Date
+  /** When it was stopped, or the key that vouched for it was retired. */
+  readonly stoppedAt: Date | null
+}
+
+export interface InstanceReader {
+  readonly find: (agentId: string, kid: string) => Promise<RegisteredInstance | undefined>
+  /** In order of `kid`. `inForceAt`: only those that were not stopped and have not ended by then. */
+  readonly page: (
+    agentId: string,
+    filter: { readonly inForceAt?: Date | undefined },
+    page: Page,
+  ) => Promise<readonly RegisteredInstance[]>
+}
+
+export interface InstanceStore extends InstanceReader {
+  readonly stop: (kid: string, now: Date) => Promise<void>
+}
+
 /** A one-time code, but for the code. */
 export interface RegisteredEnrolment {
   readonly id: string
@@ -272,6 +299,7 @@ export interface SigningKeyStore extends SigningKeyReader {
 export interface RegistryReader {
   readonly entities: { readonly [N in Noun]: EntityReader<N> }
   readonly keys: KeyReader
+  readonly instances: InstanceReader
   readonly enrolments: EnrolmentReader
   readonly downstreamRules: DownstreamRuleReader
   readonly delegations: DelegationReader
@@ -293,6 +321,7 @@ export interface RegistryWriter {
   /** Those of the ids that are no agent, or one that was retired. */
   readonly unknownAgents: (ids: readonly string[]) => Promise<readonly string[]>
   readonly keys: KeyStore
+  readonly instances: InstanceStore
   readonly enrolments: EnrolmentStore
   readonly downstreamRules: DownstreamRuleStore
   readonly delegations: DelegationStore

@@ -46,6 +46,12 @@ export const Config = z
     actionTokenSeconds: Seconds.max(300).default(60),
     /** How long an agent token or an administrator's token lives. Unit: seconds. */
     clientTokenSeconds: Seconds.max(3_600).default(300),
+    /** How long a client attestation is good before the agent asks for another. Unit: seconds. */
+    attestationSeconds: Seconds.max(3_600).default(600),
+    /** How long an instance of an agent may act after a registered key vouched for it. Unit: seconds. */
+    instanceSeconds: Seconds.max(30 * SECONDS_A_DAY).default(SECONDS_A_DAY),
+    /** Instances of one agent that may be in force at once; 0: none. */
+    maxInstances: z.number().int().min(0).max(10_000).default(100),
     /** The longest a delegation may last, and how long it lasts by default. Unit: seconds. */
     maxDelegationSeconds: Seconds.max(3_650 * SECONDS_A_DAY).default(90 * SECONDS_A_DAY),
     /** Demand a server-chosen nonce in every DPoP proof (RFC 9449 §8). */
@@ -105,6 +111,9 @@ const ENVIRONMENT: Readonly<Record<string, readonly [keyof Config, (text: string
   WRIT_ALLOW_EMBEDDED_DATABASE: ['allowEmbeddedDatabase', toBoolean],
   WRIT_ACTION_TOKEN_SECONDS: ['actionTokenSeconds', toNumber],
   WRIT_CLIENT_TOKEN_SECONDS: ['clientTokenSeconds', toNumber],
+  WRIT_ATTESTATION_SECONDS: ['attestationSeconds', toNumber],
+  WRIT_INSTANCE_SECONDS: ['instanceSeconds', toNumber],
+  WRIT_MAX_INSTANCES: ['maxInstances', toNumber],
   WRIT_MAX_DELEGATION_SECONDS: ['maxDelegationSeconds', toNumber],
   WRIT_REQUIRE_DPOP_NONCE: ['requireDpopNonce', toBoolean],
   WRIT_ADMINISTRATORS_GRANT_FOR_PERSONS: ['administratorsGrantForPersons', toBoolean],

@@ -1,7 +1,7 @@
 import type { ActionType } from './core/action/action-type.ts'
 import type { Resource } from './core/action/resource.ts'
 import type { ActorClaim } from './core/agent/actor-chain.ts'
-import type { Client, PublicJwk } from './core/agent/client.ts'
+import type { AgentInstance, Client, PublicJwk } from './core/agent/client.ts'
 import type { Charge } from './core/delegation/charge.ts'
 import type { ChainedDelegation } from './core/delegation/delegation.ts'
 import type { DownstreamRules } from './core/delegation/downstream.ts'
@@ -35,6 +35,8 @@ export interface ClientEvidence {
   readonly clientId?: string
   readonly assertionType?: string
   readonly assertion?: string
+  /** The `OAuth-Client-Attestation` header, when there was one. */
+  readonly attestation?: string
   /** Every `DPoP` header of the request, so that a second one is seen. */
   readonly proofs: readonly string[]
   /** What the proof must name: the method and the absolute URL (RFC 9449 §4.2). */
@@ -56,9 +58,16 @@ export interface ReplayMark {
 export interface Authentication {
   readonly refusal?: never
   readonly client: Client
+  /** The registered key that stands behind it: that signed the assertion, that was attested, or that vouched for the instance. */
   readonly assertionKid: string
   /** Thumbprint of the DPoP key; absent only where the endpoint does not ask for a proof. */
   readonly jkt?: string
+  /** The DPoP key, where there is one. */
+  readonly jwk?: PublicJwk
+  /** Absent: an assertion, and a registered key. `vouched`: an assertion for this key, which need not be known yet. */
+  readonly by?: 'attestation' | 'vouched'
+  /** The instance that the DPoP key is, when it is one. */
+  readonly instance?: AgentInstance
   readonly marks: readonly ReplayMark[]
 }
 
@@ -67,15 +76,19 @@ export type Unauthenticated =
   | { readonly refusal: Refusal; readonly client: Client; readonly marks: readonly ReplayMark[] }
   | { readonly refusal: Refusal; readonly client?: never; readonly marks: readonly [] }
 
+/** What proof an endpoint asks for. `vouched`: also one by a key that the assertion names and nobody registered. */
+export type ProofMode = 'required' | 'when_present' | 'vouched'
+
 export interface Authenticator {
   /**
-   * Checks an assertion (RFC 7523) and, where `proof` says so, possession of a registered key (RFC 9449).
+   * Checks an assertion (RFC 7523) and, where `proof` says so, possession of a registered key (RFC 9449); or an attestation
+   * and possession of the attested key, which every endpoint then asks for.
    *
    * `cached` is for callers whose commit checks client and keys again; everyone else asks for `fresh`.
    */
   readonly authenticate: (
     evidence: ClientEvidence,
-    proof: 'required' | 'when_present',
+    proof: ProofMode,
     freshness: Freshness,
     now: Date,
   ) => Promise<Authentication | Unauthenticated>
@@ -98,6 +111,8 @@ export type Freshness = 'cached' | 'fresh'
 /** What an issuance rests on. A cached yes is checked again at the commit; a cached no is read afresh before it is said. */
 export interface Directory {
   readonly client: (id: string, freshness: Freshness) => Promise<Client | undefined>
+  /** An instance of the agent that was not stopped; its end is to be looked at. */
+  readonly instance: (agentId: string, kid: string, freshness: Freshness) => Promise<AgentInstance | undefined>
   /** With everything it was given on from. */
   readonly delegation: (id: string, freshness: Freshness) => Promise<ChainedDelegation | undefined>
   readonly resource: (identifier: string, freshness: Freshness) => Promise<Resource | undefined>
@@ -147,6 +162,7 @@ export type RecordKind =
   | 'agent_token'
   | 'resource_token'
   | 'admin_token'
+  | 'attestation'
   | 'client_authentication'
   | 'revocation'
   | 'delegation'
@@ -271,6 +287,8 @@ export interface RevocableToken {
   readonly jti: string
   /** The client it was issued to; for a subject token the agent it names. */
   readonly clientId: string
+  /** The key that it is bound to; absent for a subject token. */
+  readonly jkt?: string
   /** NumericDate. */
   readonly exp: number
 }

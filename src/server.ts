@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http'
 import { ensureAdministrator } from './adapters/bootstrap/administrator-credential.ts'
 import { ensureBuiltInActionTypes } from './adapters/bootstrap/builtin-action-types.ts'
+import { attestationVerifier } from './adapters/clients/attestations.ts'
 import { authenticator } from './adapters/clients/authenticator.ts'
 import { nonceKeeper } from './adapters/clients/nonces.ts'
 import { systemClock, systemIds } from './adapters/clock.ts'
@@ -16,11 +17,12 @@ import { serverSecret } from './adapters/keys/server-secrets.ts'
 import { ensureSigningKey, NoSigningKey, openSigningKeys } from './adapters/keys/signing-keys.ts'
 import { subjectTokens } from './adapters/keys/subject-tokens.ts'
 import { openLog } from './adapters/log.ts'
+import { attestations } from './adapters/prisma/attestations.ts'
 import { openCatalogue } from './adapters/prisma/catalogue.ts'
 import { isDatabaseUnavailable } from './adapters/prisma/database-errors.ts'
 import { directory as openDirectory } from './adapters/prisma/directory.ts'
 import { enrolments } from './adapters/prisma/enrolments.ts'
-import { watchGeneration } from './adapters/prisma/generation.ts'
+import { readRestoredAt, watchGeneration } from './adapters/prisma/generation.ts'
 import { CommitQueueFull, groupCommit } from './adapters/prisma/group-commit.ts'
 import { migrate } from './adapters/prisma/migrate.ts'
 import { oidcStore } from './adapters/prisma/oidc-store.ts'
@@ -41,6 +43,7 @@ import { adminRouter } from './http/admin/router.ts'
 import { createApp } from './http/app.ts'
 import { cursors } from './http/cursor.ts'
 import { listen } from './http/listen.ts'
+import { attestationEndpoint } from './http/oauth/attestation.ts'
 import { enrolmentEndpoint } from './http/oauth/enrolment.ts'
 import { introspectionEndpoint } from './http/oauth/introspection.ts'
 import { jwks } from './http/oauth/jwks.ts'
@@ -164,7 +167,16 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       now: clock,
       ids: systemIds,
       defaultLifetimeSeconds: config.actionTokenSeconds,
-      authenticator: authenticator({ issuer, directory, keys: proofKeys, nonces }),
+      authenticator: authenticator({
+        ...{ issuer, directory, keys: proofKeys, nonces },
+        attestations: attestationVerifier({ issuer, keys, restoredAt: () => readRestoredAt(query) }),
+      }),
+      attestations: attestations(database),
+      agentTokens: store,
+      clientTokenSeconds: config.clientTokenSeconds,
+      attestationSeconds: config.attestationSeconds,
+      instanceSeconds: config.instanceSeconds,
+      maxInstances: config.maxInstances,
       admission: { admits: clientRequests.take, giveBack: clientRequests.giveBack, admitsFailure: clientFailures.take },
       subjectTokens: subjectTokenKeeper,
       signSubjectToken: subjectTokenKeeper.sign,
@@ -205,6 +217,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       introspection: introspectionEndpoint({ ports, throttle, nextNonce }),
       revocation: revocationEndpoint({ ports, throttle, nextNonce }),
       receipts: receiptsEndpoint({ ports, throttle, nextNonce }),
+      attestation: attestationEndpoint({ ports, throttle, nextNonce }),
       enrolment: enrolmentEndpoint({ ports, throttle, nextNonce }),
       revocationFeed: revocationFeedEndpoint({ ports, nextNonce }),
       ownDelegations: ownDelegationsEndpoint({

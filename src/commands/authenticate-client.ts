@@ -2,11 +2,13 @@ import type { Client } from '../core/agent/client.ts'
 import { type Refusal, refuse } from '../core/refusal.ts'
 import type {
   Admission,
+  Authentication,
   Authenticator,
   ClientEvidence,
   Clock,
   Ids,
   Issuance,
+  ProofMode,
   RecordEntry,
   StrangerTally,
 } from '../ports.ts'
@@ -23,11 +25,8 @@ export interface AuthenticatePorts {
   readonly strangers: StrangerTally
 }
 
-/** A client whose assertion, and proof if one was asked for, are accepted and used up. */
-export interface AuthenticatedClient {
-  readonly client: Client
-  readonly jkt?: string
-}
+/** A client whose assertion or attestation, and proof if one was asked for, are accepted and used up. */
+export type AuthenticatedClient = Omit<Authentication, 'marks' | 'refusal'>
 
 export type AuthenticateOutcome =
   | (AuthenticatedClient & { readonly refusal?: never })
@@ -41,7 +40,7 @@ export type AuthenticateOutcome =
 export async function authenticateClient(
   ports: AuthenticatePorts,
   evidence: ClientEvidence,
-  proof: 'required' | 'when_present',
+  proof: ProofMode,
   requestId: string,
 ): Promise<AuthenticateOutcome> {
   const now = ports.now()
@@ -72,7 +71,8 @@ export async function authenticateClient(
     return { refusal: refuse(committed.code, commitDetail(committed.code)), isClientKnown: !isReplay }
   }
   if (authenticated.refusal !== undefined) return { refusal: authenticated.refusal, isClientKnown: true }
-  return authenticated.jkt === undefined ? { client } : { client, jkt: authenticated.jkt }
+  const { marks: _, ...shown } = authenticated
+  return shown
 }
 
 const recordOf = (id: string, client: Client, refusal: Refusal, requestId: string): RecordEntry => ({

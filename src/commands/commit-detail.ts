@@ -1,5 +1,6 @@
-import type { RefusalCode } from '../core/refusal.ts'
+import { type Refusal, type RefusalCode, refuse } from '../core/refusal.ts'
 import { TURN_DETAILS } from '../core/token/turn-detail.ts'
+import type { Authentication } from '../ports.ts'
 
 /** What the commit answered, in words for the caller. */
 const DETAILS: Partial<Record<RefusalCode, string>> = {
@@ -18,6 +19,16 @@ const DETAILS: Partial<Record<RefusalCode, string>> = {
   subject_token_invalid: 'the token that was exchanged is expired or revoked',
   ...TURN_DETAILS,
   stopped: 'an administrator has stopped everything',
+}
+
+/**
+ * What the commit answered, as a refusal of whoever asked: of an attested key there is one word, whether the key itself is no
+ * longer active or the one behind it, and whether the commit noticed or a look-up before it.
+ */
+export function commitRefusal(code: RefusalCode, { by }: Pick<Authentication, 'by'>): Refusal {
+  return by === 'attestation' && (code === 'proof_key_mismatch' || code === 'assertion_invalid')
+    ? refuse('attestation_invalid', 'the attested key is not active')
+    : refuse(code, commitDetail(code))
 }
 
 export const commitDetail = (code: RefusalCode): string => DETAILS[code] ?? 'refused'

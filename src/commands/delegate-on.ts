@@ -8,7 +8,7 @@ import { isJsonArray, isJsonObject, type JsonValue, ownMember, parseJson } from 
 import { isRefusal, type Refusal, refuse } from '../core/refusal.ts'
 import type { ClientEvidence, Directory, RecordEntry, SubjectTokens } from '../ports.ts'
 import { type AdmitPorts, admitClient, type Refused, refuseOnRecord } from './admit-client.ts'
-import { commitDetail } from './commit-detail.ts'
+import { commitRefusal } from './commit-detail.ts'
 import { delegationOf } from './consider-action.ts'
 import { standing } from './judge-action.ts'
 
@@ -112,7 +112,7 @@ export async function delegateOn(ports: DelegateOnPorts, request: DelegateOnRequ
     recordId: ports.ids.recordId(),
     requestId: request.requestId,
   })
-  if (outcome !== 'ok') return no(refuse(outcome, commitDetail(outcome)))
+  if (outcome !== 'ok') return no(commitRefusal(outcome, authentication))
 
   // Step 6: sign what names it. It is no bearer secret: only the next actor, proving its key, can use it.
   const { lineage, authorizationDetails } = child

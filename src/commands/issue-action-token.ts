@@ -12,7 +12,7 @@ import {
   refusedByCommit,
   refuseOnRecord,
 } from './admit-client.ts'
-import { commitDetail } from './commit-detail.ts'
+import { commitRefusal } from './commit-detail.ts'
 import { type Considered, type ConsiderPorts, considerAction, type ExchangeWish } from './consider-action.ts'
 
 export type { Refused }
@@ -110,7 +110,7 @@ async function mint(
     if (committed.outcome === 'refused') {
       const { code, isStored, reached } = committed
       const charge = reached === undefined ? undefined : charges[reached]
-      const refusal = charge ? refuse(code, charge.label, charge.member) : refuse(code, commitDetail(code))
+      const refusal = charge ? refuse(code, charge.label, charge.member) : commitRefusal(code, authentication)
       return refusedByCommit(ports, refusal, record, isStored, true)
     }
 

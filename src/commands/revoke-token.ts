@@ -1,6 +1,6 @@
-import type { Client } from '../core/agent/client.ts'
 import { isRefusal } from '../core/refusal.ts'
 import type { Clock, Ids, RevocableTokens, Revocations } from '../ports.ts'
+import type { AuthenticatedClient } from './authenticate-client.ts'
 
 export interface RevokePorts {
   readonly now: Clock
@@ -17,10 +17,17 @@ export interface RevokePorts {
  *
  * @throws only when a port fails: then nothing was revoked.
  */
-export async function revokeToken(ports: RevokePorts, client: Client, token: string, requestId: string): Promise<void> {
+export async function revokeToken(
+  ports: RevokePorts,
+  { client, instance }: Pick<AuthenticatedClient, 'client' | 'instance'>,
+  token: string,
+  requestId: string,
+): Promise<void> {
   // Step 1: is it a live token of ours, and the caller's own?
   const revocable = ports.revocableTokens.read(token, ports.now())
   if (isRefusal(revocable) || revocable.clientId !== client.id) return
+  // An instance withdraws what is bound to its own key: nothing of another's, and no delegation, which is the agent's.
+  if (instance !== undefined && revocable.jkt !== instance.kid) return
 
   // Step 2: withdraw it and write that down, in one transaction.
   const entry = { id: ports.ids.recordId(), client: client.id, requestId }

@@ -26,13 +26,15 @@ export type RequestRefusalCode =
   | 'scope_not_allowed'
   | 'rate_exceeded'
 
-/** Who is asking: the client and its assertion (RFC 7523). */
+/** Who is asking: the client, and its assertion (RFC 7523) or its attestation. */
 export type ClientRefusalCode =
   | 'client_unknown'
   | 'client_inactive'
   | 'assertion_missing'
   | 'assertion_invalid'
   | 'assertion_replayed'
+  | 'attestation_invalid'
+  | 'attestation_expired'
 
 /** Possession of a key: the DPoP proof (RFC 9449 §4.3). */
 export type ProofRefusalCode =
@@ -61,6 +63,9 @@ export type DelegationRefusalCode =
 
 /** A one-time code by which an agent binds a key. */
 export type EnrolmentRefusalCode = 'enrolment_invalid'
+
+/** A key under an agent that one of its registered keys vouches for. */
+export type InstanceRefusalCode = 'instance_refused'
 
 /** Where (RFC 8707). */
 export type TargetRefusalCode =
@@ -123,6 +128,7 @@ export type RefusalCode =
   | ReceiptRefusalCode
   | DelegationRefusalCode
   | EnrolmentRefusalCode
+  | InstanceRefusalCode
   | TargetRefusalCode
   | ActionRefusalCode
   | DefinitionRefusalCode

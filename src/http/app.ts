@@ -19,6 +19,7 @@ export interface AppParts extends FaultParts {
   readonly receipts: Middleware
   readonly revocationFeed: Middleware
   readonly enrolment: Middleware
+  readonly attestation: Middleware
   readonly ownDelegations: Middleware
   readonly metadata: Middleware
   readonly jwks: Middleware
@@ -48,6 +49,7 @@ export function createApp(parts: AppParts): RequestListener {
   router.post('/revoke', parts.revocation)
   router.post('/receipts', parts.receipts)
   router.post('/enrol', parts.enrolment)
+  router.post('/attestation', parts.attestation)
   router.get('/delegations', parts.ownDelegations)
   router.get('/revocations', parts.revocationFeed)
   router.get('/.well-known/oauth-authorization-server', openToAllOrigins, parts.metadata)

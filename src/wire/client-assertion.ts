@@ -1,3 +1,4 @@
+import { isJsonObject, ownMember } from '../core/json.ts'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.ts'
 import { isSignatureAlgorithm, type SignatureAlgorithm } from './algorithms.ts'
 import type { PublicJwk } from './jwk.ts'
@@ -36,6 +37,11 @@ export interface AssertionClaims {
   readonly rememberUntil: number
   /** Unit: seconds since the epoch. */
   readonly iat: number
+  /**
+   * Thumbprint of the only key that may come with it (`cnf.jkt`), when the assertion names one: whoever signs an assertion and
+   * hands it on says with whose proof it is good.
+   */
+  readonly confirmedJkt?: string
 }
 
 /** One registered, active key of a client. */
@@ -65,7 +71,7 @@ export function checkAssertion(
   assertion: UnverifiedAssertion,
   { clientId, issuer, now }: AssertionExpectations,
 ): AssertionClaims | AssertionRefusal {
-  const { iss, sub, aud, jti, iat, exp, nbf } = assertion.jws.payload
+  const { iss, sub, aud, jti, iat, exp, nbf, cnf } = assertion.jws.payload
   if (iss !== clientId || sub !== clientId)
     return invalid('"iss" and "sub" of the client assertion must be the client_id')
   // One string: an assertion that several servers accept can be replayed among them.
@@ -85,7 +91,13 @@ export function checkAssertion(
   if (nbf !== undefined && !(typeof nbf === 'number' && nbf <= nowSeconds + SKEW_SECONDS)) {
     return invalid('"nbf" of the client assertion is not a number in the past')
   }
-  return { clientId, jti, iat, rememberUntil: exp + 2 * SKEW_SECONDS }
+  const rememberUntil = exp + 2 * SKEW_SECONDS
+  if (cnf === undefined) return { clientId, jti, iat, rememberUntil }
+  const confirmedJkt = isJsonObject(cnf) ? ownMember(cnf, 'jkt') : undefined
+  if (typeof confirmedJkt !== 'string' || !/^[A-Za-z0-9_-]{43}$/.test(confirmedJkt)) {
+    return invalid('"cnf" of the client assertion must name a key by its "jkt"')
+  }
+  return { clientId, jti, iat, rememberUntil, confirmedJkt }
 }
 
 /**

@@ -122,6 +122,7 @@ const directory: Directory = {
   resource: async (identifier) => (identifier === RESOURCE ? PLACE : undefined),
   actionType: async (name) => (name === TYPE.type ? { actionType: TYPE, status: 'active' } : undefined),
   downstream: async () => undefined,
+  instance: async () => undefined,
 }
 
 const judge = (node: Node, { agents }: Tree, details: JsonObject) =>

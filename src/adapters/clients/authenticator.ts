@@ -1,36 +1,38 @@
 import { isKeyCurrent } from '../../core/agent/client.ts'
-import { sha256Hex } from '../../core/hash.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
-import type { Authenticator, ClientEvidence, Directory, ReplayMark } from '../../ports.ts'
+import type { Authentication, Authenticator, ClientEvidence, Directory, ProofMode, ReplayMark } from '../../ports.ts'
 import {
-  type AssertionClaims,
   checkAssertion,
   readAssertion,
   type UnverifiedAssertion,
   verifyAssertion,
 } from '../../wire/client-assertion.ts'
-import { checkProof, type Proof } from '../../wire/dpop.ts'
+import { checkProof } from '../../wire/dpop.ts'
 import type { KeyObjectCache } from '../../wire/key-object-cache.ts'
+import type { AttestationVerifier } from './attestations.ts'
+import { authenticateAttested, CLIENT_ID } from './attested.ts'
 import type { NonceKeeper } from './nonces.ts'
+import { assertionMark, proofMark } from './replay-marks.ts'
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
-const CLIENT_ID = /^[a-z0-9._-]{1,255}$/
 
 export interface AuthenticatorParts {
   readonly issuer: string
-  readonly directory: Pick<Directory, 'client'>
+  readonly directory: Pick<Directory, 'client' | 'instance'>
   readonly keys: KeyObjectCache
+  readonly attestations: AttestationVerifier
   /** Undefined: no nonce is required. */
   readonly nonces: NonceKeeper | undefined
 }
 
 /**
- * Authenticates clients by `private_key_jwt` (RFC 7523 §2.2) and a DPoP proof by a registered key (RFC 9449).
+ * Authenticates clients by `private_key_jwt` (RFC 7523 §2.2) and a DPoP proof by a registered key (RFC 9449), or by an
+ * attestation and a DPoP proof by the attested key.
  *
  * The assertion is judged in full before the proof is looked at: if both fail, the client is what is wrong.
  */
-export function authenticator({ issuer, directory, keys, nonces }: AuthenticatorParts): Authenticator {
-  const checkKeyProof = (evidence: ClientEvidence, kids: ReadonlySet<string>, now: Date) =>
+export function authenticator({ issuer, directory, keys, attestations, nonces }: AuthenticatorParts): Authenticator {
+  const checkKeyProof = (evidence: ClientEvidence, isExpectedKey: (jkt: string) => boolean, now: Date) =>
     checkProof(
       {
         values: evidence.proofs,
@@ -38,7 +40,7 @@ export function authenticator({ issuer, directory, keys, nonces }: Authenticator
         htu: evidence.target.url,
         now,
         accessToken: undefined,
-        isExpectedKey: (jkt) => kids.has(jkt),
+        isExpectedKey,
         isExpectedNonce: nonces === undefined ? undefined : (nonce) => nonces.isExpected(nonce, now),
       },
       keys,
@@ -46,6 +48,9 @@ export function authenticator({ issuer, directory, keys, nonces }: Authenticator
 
   return {
     authenticate: async (evidence, proofMode, wanted, now) => {
+      if (evidence.attestation !== undefined) {
+        return authenticateAttested({ directory, attestations, checkKeyProof }, evidence, wanted, now)
+      }
       const asserted = readEvidence(evidence)
       if (isRefusal(asserted)) return { refusal: asserted, marks: [] }
       const claims = checkAssertion(asserted, { clientId: asserted.iss, issuer, now })
@@ -68,18 +73,35 @@ export function authenticator({ issuer, directory, keys, nonces }: Authenticator
           return refused(refuse('client_inactive', 'the client is not active'))
         }
         const authenticated = { client, assertionKid: signer.kid }
-        if (proofMode === 'when_present' && evidence.proofs.length === 0) return { ...authenticated, marks }
+        const { confirmedJkt } = claims
+        if (proofMode === 'when_present' && evidence.proofs.length === 0) {
+          // What is good with one key alone is no good with none.
+          return confirmedJkt === undefined
+            ? { ...authenticated, marks }
+            : refused(refuse('proof_missing', 'the assertion names a key, so a DPoP proof is required'))
+        }
 
-        const proof = checkKeyProof(evidence, new Set(active.map(({ kid }) => kid)), now)
+        const registered = new Set(active.map(({ kid }) => kid))
+        const proof = checkKeyProof(evidence, expectedKey(registered, confirmedJkt, proofMode), now)
         if (isRefusal(proof)) {
           if (proof.code === 'proof_key_mismatch' && freshness === 'cached') continue
           return refused(proof)
         }
-        return { ...authenticated, jkt: proof.jkt, marks: [...marks, proofMark(proof)] }
+        const { jkt, jwk } = proof
+        const by: Pick<Authentication, 'by'> = registered.has(jkt) ? {} : { by: 'vouched' }
+        return { ...authenticated, ...by, jkt, jwk, marks: [...marks, proofMark(proof)] }
       }
       return { refusal: refuse('client_unknown', 'unknown client'), marks: [] }
     },
   }
+}
+
+/** Which keys may prove themselves: registered ones, and of those the one that the assertion names, if it names one. */
+function expectedKey(registered: ReadonlySet<string>, confirmedJkt: string | undefined, mode: ProofMode) {
+  return (jkt: string) =>
+    confirmedJkt === undefined
+      ? registered.has(jkt)
+      : jkt === confirmedJkt && (mode === 'vouched' || registered.has(jkt))
 }
 
 /** What can be refused without looking anything up. */
@@ -95,16 +117,3 @@ function readEvidence(evidence: ClientEvidence): UnverifiedAssertion | Refusal {
   if (!CLIENT_ID.test(assertion.iss)) return refuse('client_unknown', 'unknown client')
   return assertion
 }
-
-/** One key function for every door that takes an assertion: client and `jti`. */
-export function assertionMark({ clientId, jti, iat, rememberUntil }: AssertionClaims): ReplayMark {
-  return { kind: 'assertion', key: markKey('assertion', clientId, jti), until: rememberUntil, issuedAt: iat }
-}
-
-/** One key function for every door that takes a proof: key and `jti` (RFC 9449 §11.1). */
-export function proofMark({ jkt, jti, iat, rememberUntil }: Proof): ReplayMark {
-  return { kind: 'proof', key: markKey('proof', jkt, jti), until: rememberUntil, issuedAt: iat }
-}
-
-/** The parts are told apart by a byte that neither a client id nor a thumbprint can hold. */
-const markKey = (kind: string, owner: string, jti: string): string => sha256Hex(`${kind}\n${owner}\n${jti}`)

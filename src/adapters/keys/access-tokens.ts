@@ -8,8 +8,8 @@ import type { ActionTokenClaims } from '../../wire/access-token-claims.ts'
 import { checkProof } from '../../wire/dpop.ts'
 import { parsePublicJwk } from '../../wire/jwk.ts'
 import type { KeyObjectCache } from '../../wire/key-object-cache.ts'
-import { proofMark } from '../clients/authenticator.ts'
 import type { NonceKeeper } from '../clients/nonces.ts'
+import { proofMark } from '../clients/replay-marks.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
 /** Action tokens that come back for introspection. */
@@ -66,7 +66,7 @@ export function revocableTokens(issuer: string, keys: SigningKeys): RevocableTok
         const claims = verifyAccessToken(token, { ...expected, use: 'agent', audience: issuer })
         return isRefusal(claims)
           ? claims
-          : { use: 'agent', jti: claims.jti, clientId: claims.client_id, exp: claims.exp }
+          : { use: 'agent', jti: claims.jti, clientId: claims.client_id, jkt: claims.cnf.jkt, exp: claims.exp }
       }
       if (token_use === 'subject') {
         const claims = verifyAccessToken(token, { ...expected, use: 'subject', audience: issuer })
@@ -78,7 +78,7 @@ export function revocableTokens(issuer: string, keys: SigningKeys): RevocableTok
       const claims = verifyAccessToken(token, { ...expected, use: 'action', audience: aud })
       return isRefusal(claims)
         ? claims
-        : { use: 'action', jti: claims.jti, clientId: claims.client_id, exp: claims.exp }
+        : { use: 'action', jti: claims.jti, clientId: claims.client_id, jkt: claims.cnf.jkt, exp: claims.exp }
     },
   }
 }

@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import type { AttestationSigner } from '../../attestation-ports.ts'
 import { isRefusal } from '../../core/refusal.ts'
 import {
   activeSigningKey,
@@ -9,6 +10,7 @@ import {
 } from '../../core/token/signing-key.ts'
 import type { Clock, Signer } from '../../ports.ts'
 import type { TokenSigner, VerificationKey } from '../../wire/access-token.ts'
+import { signClientAttestation } from '../../wire/client-attestation.ts'
 import { jwkThumbprint, type PublicJwk, parsePublicJwk } from '../../wire/jwk.ts'
 import { signJws } from '../../wire/jws.ts'
 import { SECURITY_EVENT_TYP } from '../../wire/security-event.ts'
@@ -32,7 +34,7 @@ export class NoSigningKey extends Error {
   override readonly name = 'NoSigningKey'
 }
 
-export interface SigningKeys extends Signer {
+export interface SigningKeys extends Signer, AttestationSigner {
   readonly all: () => readonly SigningKey[]
   /** The key that signs now. @throws when there is none. */
   readonly active: () => SigningKey
@@ -113,6 +115,10 @@ export async function openSigningKeys(query: Query, encryption: KeyEncryption, c
     signSecurityEvent: async (claimsJson) => {
       const { kid, privateKey } = active()
       return signJws({ typ: SECURITY_EVENT_TYP, kid }, claimsJson, privateKey, ALGORITHM)
+    },
+    signClientAttestation: async (claimsJson) => {
+      const { kid, privateKey } = active()
+      return signClientAttestation(claimsJson, { kid, alg: ALGORITHM, key: privateKey })
     },
     signIntrospection: async (claimsJson) => {
       const { kid, privateKey } = active()

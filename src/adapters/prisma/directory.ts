@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Resource } from '../../core/action/resource.ts'
-import type { Client, ClientKey, ClientKind, PublicJwk, Status } from '../../core/agent/client.ts'
+import type { AgentInstance, Client, ClientKey, ClientKind, PublicJwk, Status } from '../../core/agent/client.ts'
 import { type ChainedDelegation, type Delegable, NOT_DELEGABLE } from '../../core/delegation/delegation.ts'
 import type { DownstreamRule, DownstreamRules } from '../../core/delegation/downstream.ts'
 import type { Limits } from '../../core/delegation/limits.ts'
@@ -22,11 +22,18 @@ export const ANY_ACTION_TYPE = '*'
  */
 export function directory(query: Query, catalogue: Catalogue): Directory {
   const clients = new LRUCache<string, Client>({ max: REMEMBERED })
+  const instances = new LRUCache<string, OwnedInstance>({ max: REMEMBERED })
   const delegations = new LRUCache<string, ChainedDelegation>({ max: REMEMBERED })
   const resources = new LRUCache<string, Resource>({ max: REMEMBERED })
   const downstream = new LRUCache<string, DownstreamRules>({ max: REMEMBERED })
+  const instance = remembering(instances, (kid) => readInstance(query, kid))
   return {
     client: remembering(clients, (id) => readClient(query, id)),
+    // A thumbprint is of one key, whoever has it: found by it alone, and then by whose it is.
+    instance: async (agentId, kid, freshness) => {
+      const found = await instance(kid, freshness)
+      return found?.agentId === agentId ? found : undefined
+    },
     delegation: remembering(delegations, (id) => readDelegation(query, id)),
     resource: remembering(resources, (identifier) => readResource(query, identifier)),
     actionType: catalogue.find,
@@ -61,7 +68,7 @@ export async function readClient(query: Query, id: string): Promise<Client | und
   const [row] = await query<ClientRow>(
     `SELECT i.id, i.kind::text AS kind, coalesce(a.status, r.status, d.status)::text AS status, d.scope, r.identifier, (
        SELECT coalesce(json_agg(json_build_object('kid', k.kid, 'jwk', k.jwk, 'expires_at', k.expires_at) ORDER BY k.created_at), '[]')
-       FROM key k WHERE k.owner_id = i.id AND k.status = 'active') AS keys
+       FROM key k WHERE k.owner_id = i.id AND k.status = 'active' AND k.vouched_by IS NULL) AS keys
      FROM identity i
      LEFT JOIN agent a ON a.id = i.id LEFT JOIN resource r ON r.id = i.id LEFT JOIN administrator d ON d.id = i.id
      WHERE i.id = $1 AND i.kind <> 'principal'`,
@@ -80,6 +87,18 @@ export async function readClient(query: Query, id: string): Promise<Client | und
         expires_at === null ? { kid, jwk } : { kid, jwk, expiresAt: new Date(expires_at) },
     ),
   }
+}
+
+/** An instance and whose it is. */
+type OwnedInstance = AgentInstance & { readonly agentId: string }
+
+async function readInstance(query: Query, kid: string): Promise<OwnedInstance | undefined> {
+  const [row] = await query<{ owner_id: string; vouched_by: string; expires_at: Date }>(
+    `SELECT owner_id, vouched_by, expires_at FROM key WHERE kid = $1 AND status = 'active' AND vouched_by IS NOT NULL`,
+    [kid],
+    'read_instance',
+  )
+  return row && { kid, agentId: row.owner_id, vouchedBy: row.vouched_by, expiresAt: row.expires_at }
 }
 
 interface DelegationRow {

@@ -43,7 +43,7 @@ export function enrolments({ query: read, transaction }: Pick<Database, 'query' 
         if (open === undefined) return UNKNOWN_CODE
         // Counted in a statement of its own: one that had waited for the lock would count by the snapshot of before.
         const [held] = await query<{ active_keys: bigint }>(
-          `SELECT count(*) AS active_keys FROM key WHERE owner_id = $1 AND status = 'active'`,
+          `SELECT count(*) AS active_keys FROM key WHERE owner_id = $1 AND status = 'active' AND vouched_by IS NULL`,
           [open.agent_id],
         )
         if (open.jkt !== null && open.jkt !== kid) {

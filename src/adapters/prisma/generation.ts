@@ -58,3 +58,9 @@ export async function watchGeneration(
     },
   }
 }
+
+/** When this database was restored from a backup; undefined when it never was. */
+export async function readRestoredAt(query: Query): Promise<Date | undefined> {
+  const [row] = await query<{ restored_at: Date | null }>('SELECT restored_at FROM generation WHERE id = 1')
+  return row?.restored_at ?? undefined
+}

@@ -8,6 +8,7 @@ import type {
   RecordFilter,
   RegisteredDelegation,
   RegisteredEnrolment,
+  RegisteredInstance,
   RegisteredKey,
   RegisteredSigningKey,
 } from '../../admin-ports.ts'
@@ -47,6 +48,27 @@ export async function lookUpKeys(
 ): Promise<readonly RegisteredKey[] | Refusal> {
   const owner = await ports.registry.read.entities[noun].find(id)
   return owner === undefined ? refuse('not_found', 'there is none of this id') : ports.registry.read.keys.page(id, page)
+}
+
+/** One instance of an agent, in force or not. */
+export async function lookUpInstance(
+  ports: ReadPorts,
+  agentId: string,
+  kid: string,
+): Promise<RegisteredInstance | Refusal> {
+  return (await ports.registry.read.instances.find(agentId, kid)) ?? refuse('not_found', 'there is no such instance')
+}
+
+/** Instances of an agent, those that are over included unless only those in force are asked for. */
+export async function lookUpInstances(
+  ports: ReadPorts,
+  agentId: string,
+  { isInForce }: { readonly isInForce: boolean },
+  page: Page,
+): Promise<readonly RegisteredInstance[] | Refusal> {
+  const agent = await ports.registry.read.entities.agent.find(agentId)
+  if (agent === undefined) return refuse('not_found', 'there is none of this id')
+  return ports.registry.read.instances.page(agentId, isInForce ? { inForceAt: ports.now() } : {}, page)
 }
 
 /** One enrolment of an agent, whatever became of it. */

@@ -11,6 +11,7 @@ export type {
   RegisteredActionType,
   RegisteredDelegation,
   RegisteredEnrolment,
+  RegisteredInstance,
   RegisteredKey,
   RegisteredResource,
   RegisteredSigningKey,

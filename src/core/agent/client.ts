@@ -22,7 +22,7 @@ export interface Client {
   readonly id: string
   readonly kind: ClientKind
   readonly status: Status
-  /** Active keys only. */
+  /** Registered, active keys only. */
   readonly keys: readonly ClientKey[]
   /** What an administrator may ask for; empty for everyone else. */
   readonly scope: readonly string[]
@@ -30,7 +30,16 @@ export interface Client {
   readonly identifier?: string
 }
 
+/** A key under an agent that one of its registered keys vouched for; authenticates by attestation alone. */
+export interface AgentInstance {
+  /** RFC 7638 thumbprint. */
+  readonly kid: string
+  /** The registered key. */
+  readonly vouchedBy: string
+  readonly expiresAt: Date
+}
+
 /** Whether a key may still be used at this moment. */
-export function isKeyCurrent(key: ClientKey, now: Date): boolean {
+export function isKeyCurrent(key: Pick<ClientKey, 'expiresAt'>, now: Date): boolean {
   return key.expiresAt === undefined || key.expiresAt > now
 }

@@ -7,6 +7,7 @@ import { delegationRoutes } from './delegation-routes.ts'
 import { delegationTreeRoutes } from './delegation-tree-routes.ts'
 import { downstreamRoutes } from './downstream-routes.ts'
 import { enrolmentRoutes } from './enrolment-routes.ts'
+import { instanceRoutes } from './instance-routes.ts'
 import { openapiRoute } from './openapi.ts'
 import { principalRoutes } from './principal-routes.ts'
 import { resourceRoutes } from './resource-routes.ts'
@@ -21,6 +22,7 @@ export function adminRoutes(issuer: string): readonly Route[] {
 const rows = (issuer: string): readonly Route[] => [
   ...agentRoutes,
   ...enrolmentRoutes,
+  ...instanceRoutes,
   ...principalRoutes,
   ...resourceRoutes(issuer),
   ...downstreamRoutes,

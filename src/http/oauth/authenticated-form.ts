@@ -1,6 +1,9 @@
 import type { IncomingMessage } from 'node:http'
-import { type AuthenticatePorts, authenticateClient } from '../../commands/authenticate-client.ts'
-import type { Client } from '../../core/agent/client.ts'
+import {
+  type AuthenticatedClient,
+  type AuthenticatePorts,
+  authenticateClient,
+} from '../../commands/authenticate-client.ts'
 import { isRefusal, type Refusal } from '../../core/refusal.ts'
 import type { Door } from '../door.ts'
 import { clientEvidence, refuseOtherAuthentication } from './client-evidence.ts'
@@ -33,7 +36,7 @@ export interface AuthenticatedFormParts extends AuthenticatedEndpointParts<unkno
 export async function authenticatedForm(
   context: Door,
   { ports, throttle, nextNonce, path, refuseParameters, read = readForm }: AuthenticatedFormParts,
-): Promise<{ readonly form: ReadonlyMap<string, string>; readonly client: Client } | undefined> {
+): Promise<(AuthenticatedClient & { readonly form: ReadonlyMap<string, string> }) | undefined> {
   if (nextNonce !== undefined) context.set('DPoP-Nonce', nextNonce())
   const form = await read(context.req)
   const refused = isRefusal(form)
@@ -45,7 +48,7 @@ export async function authenticatedForm(
   }
   const evidence = clientEvidence(context.req, form, `${ports.issuer}${path}`)
   const outcome = await authenticateClient(ports, evidence, 'when_present', context.state.requestId)
-  if (outcome.refusal === undefined) return { form, client: outcome.client }
+  if (outcome.refusal === undefined) return { ...outcome, form }
   answerOAuthError(context, outcome.isClientKnown ? outcome.refusal : throttle.failed(context, outcome.refusal))
   return undefined
 }

@@ -1,4 +1,5 @@
 import { type AuthenticatePorts, authenticateClient } from '../../commands/authenticate-client.ts'
+import { type AgentTokenPorts, issueAgentToken } from '../../commands/issue-agent-token.ts'
 import { refuseWhileStopped, type StopPorts } from '../../commands/refuse-while-stopped.ts'
 import type { Client } from '../../core/agent/client.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
@@ -11,7 +12,7 @@ import type { FailureThrottle } from './throttle.ts'
 export type PassToProvider = (context: Door, form: ReadonlyMap<string, string>) => Promise<void>
 
 export interface ClientCredentialsParts {
-  readonly ports: AuthenticatePorts & StopPorts & { readonly issuer: string }
+  readonly ports: AuthenticatePorts & StopPorts & AgentTokenPorts
   readonly passToProvider: PassToProvider
   readonly throttle: FailureThrottle
 }
@@ -21,7 +22,7 @@ export interface ClientCredentialsParts {
  * one with which it follows the revocation feed.
  *
  * The client is authenticated here, by the same rules as at the exchange; oidc-provider, which then issues the token,
- * repeats what it checks itself.
+ * repeats what it checks itself. Whoever authenticated by an attestation is given his token here.
  */
 export async function grantClientCredentials(
   context: Door,
@@ -41,6 +42,13 @@ export async function grantClientCredentials(
     ? scope
     : (refuseParameters(form, ports.issuer) ?? (await refuseWhileStopped(ports, outcome.client)))
   if (refusal !== undefined) return answerOAuthError(context, refusal)
+  if (outcome.by === 'attestation') {
+    const { client, jkt = '' } = outcome
+    const issued = await issueAgentToken(ports, { client, jkt, requestId: context.state.requestId })
+    context.set('Cache-Control', 'no-store')
+    context.body = { access_token: issued.token, expires_in: issued.expiresInSeconds, token_type: 'DPoP' }
+    return
+  }
   const parameters = new Map(form)
   parameters.delete('scope')
   if (scope !== '') parameters.set('scope', scope as string)

@@ -17,21 +17,36 @@ export function clientEvidence(request: IncomingMessage, parameters: Parameters,
   const clientId = parameters.get('client_id')
   const assertionType = parameters.get('client_assertion_type')
   const assertion = parameters.get('client_assertion')
+  const attestation = request.headers[ATTESTATION]
   return {
     ...(clientId !== undefined && { clientId }),
     ...(assertionType !== undefined && { assertionType }),
     ...(assertion !== undefined && { assertion }),
+    // Sent twice, the values are joined by a comma, which no JWT has: both are refused with it.
+    ...(attestation !== undefined && { attestation: String(attestation) }),
     proofs: headerValues(request, 'dpop'),
     target: { method: request.method ?? '', url },
   }
 }
 
-/** One way to authenticate, in one place: a second one beside the assertion is refused (RFC 6749 §2.3). */
+/** (draft-ietf-oauth-attestation-based-client-auth-12 §Client Attestation JWT) */
+const ATTESTATION = 'oauth-client-attestation'
+/** Of the method that has a proof of possession of its own; ours is the DPoP proof. */
+const ATTESTATION_PROOF = 'oauth-client-attestation-pop'
+
+/** One way to authenticate, in one place: a second one beside it is refused (RFC 6749 §2.3). */
 export function refuseOtherAuthentication(
   request: IncomingMessage,
   form: ReadonlyMap<string, string>,
 ): Refusal | undefined {
-  return headerValues(request, 'authorization').length > 0 || form.has('client_secret')
-    ? refuse('request_malformed', 'clients authenticate by "private_key_jwt" only')
+  if (headerValues(request, 'authorization').length > 0 || form.has('client_secret')) {
+    return refuse('request_malformed', 'clients authenticate by "private_key_jwt" or an attestation only')
+  }
+  if (request.headers[ATTESTATION_PROOF] !== undefined) {
+    return refuse('request_malformed', 'the proof of possession of an attestation is the DPoP proof alone')
+  }
+  return request.headers[ATTESTATION] !== undefined &&
+    (form.has('client_assertion') || form.has('client_assertion_type'))
+    ? refuse('request_malformed', 'clients authenticate in one way: an assertion or an attestation')
     : undefined
 }

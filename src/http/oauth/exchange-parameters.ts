@@ -53,10 +53,11 @@ export function answerRefused(context: Door, outcome: Refused, throttle: Failure
   answerOAuthError(context, refusal, decisionOf({ ...outcome, refusal }))
 }
 
-/** Refusals of an action that was understood: their record is named. */
+/** Refusals of what was understood: their record is named. */
 const DECISIONS: ReadonlySet<RefusalCode> = new Set<RefusalCode>([
   ...(['action_not_permitted', 'action_type_inactive', 'limit_reached', 'limit_not_countable'] as const),
   ...(['turn_key_mismatch', 'turn_over', 'delegation_not_permitted', 'delegation_full', 'stopped'] as const),
+  'instance_refused',
 ])
 
 /** The `decision_id` of a refusal that has one. */

@@ -4,6 +4,8 @@ import { TOKEN_EXCHANGE } from './token-exchange.ts'
 
 const ALGORITHMS = ['ES256', 'Ed25519', 'EdDSA']
 const METHODS = ['private_key_jwt']
+/** Agents have one more (draft-ietf-oauth-attestation-based-client-auth-12 §Authorization Server Metadata). */
+const AGENT_METHODS = [...METHODS, 'attest_jwt_client_auth_dpop']
 
 /**
  * The metadata of the authorization server (RFC 8414 §2), at both well-known addresses the same.
@@ -30,12 +32,16 @@ export function serverMetadata(issuer: string, actionTypes: () => readonly strin
       // No front-channel flow: an empty list, and no authorization endpoint (RFC 8414 §2).
       response_types_supported: [],
       code_challenge_methods_supported: ['S256'],
-      token_endpoint_auth_methods_supported: METHODS,
+      token_endpoint_auth_methods_supported: AGENT_METHODS,
       token_endpoint_auth_signing_alg_values_supported: ALGORITHMS,
       introspection_endpoint_auth_methods_supported: METHODS,
       introspection_endpoint_auth_signing_alg_values_supported: ALGORITHMS,
-      revocation_endpoint_auth_methods_supported: METHODS,
+      revocation_endpoint_auth_methods_supported: AGENT_METHODS,
       revocation_endpoint_auth_signing_alg_values_supported: ALGORITHMS,
+      // This server attests its own clients, and takes attestations of its own alone.
+      client_attestation_signing_alg_values_supported: ['ES256'],
+      // And one more extension: where an agent is attested.
+      attestation_endpoint: `${issuer}/attestation`,
       dpop_signing_alg_values_supported: ALGORITHMS,
       // (RFC 9396 §10)
       authorization_details_types_supported: actionTypes(),

@@ -37,6 +37,9 @@ const OAUTH_ERRORS: Record<RefusalCode, OAuthError> = {
   assertion_missing: INVALID_CLIENT,
   assertion_invalid: INVALID_CLIENT,
   assertion_replayed: INVALID_CLIENT,
+  attestation_invalid: INVALID_CLIENT,
+  // (draft-ietf-oauth-attestation-based-client-auth-12 §Errors)
+  attestation_expired: { status: 400, error: 'use_fresh_attestation' },
   proof_missing: INVALID_PROOF,
   proof_malformed: INVALID_PROOF,
   proof_wrong_target: INVALID_PROOF,
@@ -57,6 +60,7 @@ const OAUTH_ERRORS: Record<RefusalCode, OAuthError> = {
   actor_inactive: INVALID_GRANT,
   actor_token_invalid: INVALID_GRANT,
   enrolment_invalid: INVALID_GRANT,
+  instance_refused: ACCESS_DENIED,
   resource_unknown: INVALID_TARGET,
   resource_not_delegated: INVALID_TARGET,
   action_type_not_at_resource: INVALID_TARGET,

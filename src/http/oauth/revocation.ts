@@ -12,7 +12,7 @@ export function revocationEndpoint(parts: AuthenticatedEndpointParts<RevokePorts
       refuseParameters: (form) => (form.has('token') ? undefined : refuse('request_malformed', '"token" is missing')),
     })
     if (asked === undefined) return
-    await revokeToken(parts.ports, asked.client, asked.form.get('token') ?? '', context.state.requestId)
+    await revokeToken(parts.ports, asked, asked.form.get('token') ?? '', context.state.requestId)
     context.set('Cache-Control', 'no-store')
     context.status = 200
     context.body = ''

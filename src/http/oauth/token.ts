@@ -1,5 +1,6 @@
 import type { AuthenticatePorts } from '../../commands/authenticate-client.ts'
 import type { IssuePorts } from '../../commands/issue-action-token.ts'
+import type { AgentTokenPorts } from '../../commands/issue-agent-token.ts'
 import type { StopPorts } from '../../commands/refuse-while-stopped.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import type { Door } from '../door.ts'
@@ -14,7 +15,7 @@ import { exchangeToken, TOKEN_EXCHANGE } from './token-exchange.ts'
 export const CLIENT_CREDENTIALS = 'client_credentials'
 
 export interface TokenEndpointParts {
-  readonly ports: IssuePorts & SubDelegationPorts & AuthenticatePorts & StopPorts
+  readonly ports: IssuePorts & SubDelegationPorts & AuthenticatePorts & StopPorts & AgentTokenPorts
   readonly passToProvider: PassToProvider
   readonly throttle: FailureThrottle
   /** The nonce to offer with every answer; undefined where none is required (RFC 9449 §8). */

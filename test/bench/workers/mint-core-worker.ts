@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey, type JsonWebKey } from 'node:crypto'
+import { attestationVerifier } from '../../../src/adapters/clients/attestations.ts'
 import { authenticator } from '../../../src/adapters/clients/authenticator.ts'
 import { systemClock, systemIds } from '../../../src/adapters/clock.ts'
 import { actionTokens } from '../../../src/adapters/keys/access-tokens.ts'
@@ -51,7 +52,10 @@ const ports: IssuePorts = {
   ids: systemIds,
   issuer,
   defaultLifetimeSeconds: 60,
-  authenticator: authenticator({ issuer, directory, keys: createKeyObjectCache(), nonces: undefined }),
+  authenticator: authenticator({
+    ...{ issuer, directory, keys: createKeyObjectCache(), nonces: undefined },
+    attestations: attestationVerifier({ issuer, keys, restoredAt: async () => undefined }),
+  }),
   admission: { admits: () => true, giveBack: () => {}, admitsFailure: () => true },
   subjectTokens: subjectTokens(issuer, keys),
   actionTokens: actionTokens(issuer, keys),

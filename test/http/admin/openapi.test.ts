@@ -25,6 +25,8 @@ const OPERATIONS = `
   /admin/agents/{id}/keys/{kid} DELETE GET
   /admin/agents/{id}/enrolments DELETE GET POST
   /admin/agents/{id}/enrolments/{enrolment} DELETE GET
+  /admin/agents/{id}/instances GET
+  /admin/agents/{id}/instances/{kid} DELETE GET
   /admin/principals GET POST
   /admin/principals/{id} GET PATCH
   /admin/principals/{id}/suspend POST
@@ -66,6 +68,7 @@ const BODIES = [
   ['DELETE', '/admin/agents/{id}/keys/{kid}', 'reason'],
   ['POST', '/admin/agents/{id}/enrolments', 'expires_in jkt'],
   ['DELETE', '/admin/agents/{id}/enrolments', undefined],
+  ['DELETE', '/admin/agents/{id}/instances/{kid}', 'reason'],
   ['POST', '/admin/principals', 'email id* kind name'],
   ['PATCH', '/admin/principals/{id}', 'email name'],
   [
@@ -141,6 +144,7 @@ describe('what is described', () => {
     expect(names('/admin/tokens/{jti}/revoke', 'post')).toEqual(['jti*', 'Idempotency-Key'])
     expect(names('/admin/decisions', 'post')).toEqual([])
     expect(names('/admin/delegations', 'get')).toEqual(['limit', 'cursor', 'agent', 'principal'])
+    expect(names('/admin/agents/{id}/instances', 'get')).toEqual(['id*', 'limit', 'cursor', 'status'])
     const filters = ['agent', 'principal', 'delegation', 'resource', 'type', 'decision', 'after', 'before']
     expect(names('/admin/records', 'get')).toEqual(['limit', 'cursor', ...filters])
   })
@@ -321,6 +325,14 @@ describe('what is answered', () => {
     await done('DELETE', `/agents/agent/enrolments/${first.id}`)
     await done('GET', `/agents/agent/enrolments/${first.id}`)
     await done('DELETE', '/agents/agent/enrolments')
+
+    await server.database.query(
+      `INSERT INTO key (kid, owner_id, jwk, vouched_by, expires_at) VALUES ($1, 'agent', $2::jsonb, $3, now() + interval '1 day')`,
+      ['I'.repeat(43), JSON.stringify(newJwk()), 'V'.repeat(43)],
+    )
+    await done('GET', '/agents/agent/instances?status=active')
+    await done('GET', `/agents/agent/instances/${'I'.repeat(43)}`)
+    await done('DELETE', `/agents/agent/instances/${'I'.repeat(43)}`, { reason: 'odd' })
 
     for (const owner of ['/agents/agent', '/resources/resource', '/clients/client']) {
       const { kid } = await done('POST', `${owner}/keys`, { jwk: newJwk() })

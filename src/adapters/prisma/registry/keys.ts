@@ -3,18 +3,18 @@ import type { PublicJwk } from '../../../core/agent/client.ts'
 import type { Key } from '../generated/client.ts'
 import type { TransactionClient } from './transaction-client.ts'
 
-/** Public keys of clients. */
+/** Registered public keys of clients; instances of agents are kept beside them (instances.ts). */
 export function keyStore(client: TransactionClient): KeyStore {
   return {
     find: async (ownerId, kid) => {
-      const row = await client.key.findUnique({ where: { kid, ownerId } })
+      const row = await client.key.findUnique({ where: { kid, ownerId, vouchedBy: null } })
       return row === null ? undefined : toKey(row)
     },
     page: async (ownerId, { after, limit }) => {
-      const where = after === undefined ? { ownerId } : { ownerId, kid: { gt: after } }
+      const where = { ownerId, vouchedBy: null, ...(after !== undefined && { kid: { gt: after } }) }
       return (await client.key.findMany({ where, orderBy: { kid: 'asc' }, take: limit })).map(toKey)
     },
-    countActive: (ownerId) => client.key.count({ where: { ownerId, status: 'active' } }),
+    countActive: (ownerId) => client.key.count({ where: { ownerId, status: 'active', vouchedBy: null } }),
     add: async (ownerId, { kid, jwk, label, expiresAt }) => {
       const data = [{ kid, ownerId, jwk: { ...jwk }, label, expiresAt }]
       return (await client.key.createMany({ data, skipDuplicates: true })).count === 1
@@ -27,7 +27,7 @@ export function keyStore(client: TransactionClient): KeyStore {
 
 /** Reads the active keys of a client along with it. */
 export const WITH_ACTIVE_KEYS = {
-  identity: { select: { keys: { where: { status: 'active' }, orderBy: { createdAt: 'asc' } } } },
+  identity: { select: { keys: { where: { status: 'active', vouchedBy: null }, orderBy: { createdAt: 'asc' } } } },
 } as const
 
 export function toKey({ kid, jwk, label, expiresAt, status, createdAt, retiredAt }: Key): RegisteredKey {

@@ -10,6 +10,7 @@ import { delegationStore } from './delegations.ts'
 import { downstreamRuleStore } from './downstream-rules.ts'
 import { enrolmentStore } from './enrolments.ts'
 import { completeIdempotencyKey, idempotencyKeys } from './idempotency-keys.ts'
+import { instanceStore } from './instances.ts'
 import { keyStore } from './keys.ts'
 import { principalStore } from './principals.ts'
 import { recordStore } from './records.ts'
@@ -81,6 +82,7 @@ function storesOn(client: TransactionClient, encryption: KeyEncryption, onWrite:
       action_type: actionTypeStore(client, onWrite),
     },
     keys: keyStore(client),
+    instances: instanceStore(client),
     enrolments: enrolmentStore(client),
     downstreamRules: downstreamRuleStore(client),
     delegations: delegationStore(client),
