@@ -36,7 +36,7 @@ export const machineText = ({ cpu, cores, memoryGb, node, platform, postgres, re
 
 /** Every figure with the command that gives it. */
 export function tableText(results: readonly BenchResult[]): string {
-  const head = ['figure', 'measured', 'goal', 'stretch', 'spread', 'noise', '', 'command after `npm run bench -- `']
+  const head = ['figure', 'measured', 'goal', 'stretch', 'spread', 'noise', '', 'bench']
   const rows = results.flatMap((result) =>
     tableRows([result]).map(({ figure, measured, goal, stretch, spread, noise, verdict }) => [
       ...[figure, measured, goal, stretch, spread, noise, verdict, `\`${result.name}\``],
