@@ -2,6 +2,7 @@ import Router from '@koa/router'
 import Koa, { type Context, type Middleware } from 'koa'
 import { refuse } from '../core/refusal.ts'
 import { answerOAuthError, answerUnavailable } from './oauth/oauth-error.ts'
+import { observe, type RequestObserver, type RequestTracer, trace } from './observe.ts'
 import { answerProblem } from './problem.ts'
 import { requestId } from './request-id.ts'
 import { requestTarget } from './request-target.ts'
@@ -23,6 +24,10 @@ export interface AppParts {
   readonly isReady: () => Promise<boolean>
   /** Whether a thrown fault means that a store or the signer is away for now. */
   readonly isUnavailable: (error: unknown) => boolean
+  /** Told of every request; absent where nobody measures. */
+  readonly observer: RequestObserver | undefined
+  /** Runs every request; absent where nobody traces. */
+  readonly tracer: RequestTracer | undefined
   /** Writes a fault into the operators' log. */
   readonly logFault: (fault: { readonly error: unknown; readonly requestId: string; readonly path: string }) => void
 }
@@ -30,6 +35,8 @@ export interface AppParts {
 /** What the server answers, from the outermost layer inwards: id, faults, doors. No decisions. */
 export function createApp(parts: AppParts): Koa {
   const app = new Koa()
+  if (parts.observer !== undefined) app.use(observe(parts.observer))
+  if (parts.tracer !== undefined) app.use(trace(parts.tracer))
   app.use(requestTarget)
   app.use(requestId)
   app.use(faults(parts))

@@ -32,6 +32,8 @@ interface OutcomeRow {
 export interface GroupCommit extends Issuance {
   /** Waits until everything that was handed in has its answer. */
   readonly drain: () => Promise<void>
+  /** Entries that wait for the next flush. */
+  readonly waiting: () => number
 }
 
 /**
@@ -101,6 +103,7 @@ export function groupCommit(
     drain: async () => {
       while (flushing !== undefined) await flushing
     },
+    waiting: () => waiting.length,
   }
 }
 
