@@ -17,6 +17,8 @@ interface OutcomeRow {
 export interface GroupCommit extends Issuance {
   /** Waits until everything that was handed in has its answer. */
   readonly drain: () => Promise<void>
+  /** Entries that wait for the next flush. */
+  readonly waiting: () => number
 }
 
 /**
@@ -48,8 +50,8 @@ export function groupCommit(
   const afterRejection = async ({ attemptId, marks }: CommitEntry) => {
     if (marks.length > 0) await askAll([{ attemptId, marks, decision: 'none' }])
   }
-  const { ask, drain } = grouped({ askAll, isUnavailable, afterRejection })
-  return { commit: ask, drain }
+  const { ask, drain, waiting } = grouped({ askAll, isUnavailable, afterRejection })
+  return { commit: ask, drain, waiting }
 }
 
 function toOutcome({ outcome, stored, reached, claims }: OutcomeRow): CommitOutcome {

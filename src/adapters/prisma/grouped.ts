@@ -13,6 +13,8 @@ export interface Grouped<Question, Answer> {
   readonly ask: (question: Question) => Promise<Answer>
   /** Waits until every question has its answer. */
   readonly drain: () => Promise<void>
+  /** Questions that wait for the next statement. */
+  readonly waiting: () => number
 }
 
 export interface GroupedParts<Question, Answer> {
@@ -80,5 +82,6 @@ export function grouped<Question, Answer>({
     drain: async () => {
       while (flushing !== undefined) await flushing
     },
+    waiting: () => waiting.length,
   }
 }
