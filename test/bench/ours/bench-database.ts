@@ -16,7 +16,10 @@ export const onServer = <Result>(work: (client: pg.Client) => Promise<Result>): 
 const made = new Set<string>()
 
 /** Drops what a run that is interrupted would leave behind. */
-export const dropBenchDatabases = () => onServer((client) => Promise.all([...made].map((name) => drop(client, name))))
+export const dropBenchDatabases = () =>
+  onServer(async (client) => {
+    for (const name of made) await drop(client, name)
+  })
 
 /** An empty database on that server; the server under measurement migrates it. */
 export async function createBenchDatabase(): Promise<BenchDatabase> {
