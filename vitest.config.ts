@@ -11,7 +11,7 @@ export default defineConfig({
     maxWorkers: '100%',
     // Files of one worker share what they import: loading it anew for each would take a third of the whole time.
     isolate: false,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 })
