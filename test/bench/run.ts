@@ -4,11 +4,11 @@ import { BENCHES } from './benches.ts'
 import { benchControl } from './control.ts'
 import { flame } from './flame.ts'
 import type { Bench, Size } from './harness/bench.ts'
-import { pinGenerator } from './harness/measured-process.ts'
+import { pinGenerator, stopMeasured } from './harness/measured-process.ts'
 import { quietRun } from './harness/quiet-run.ts'
 import { type BenchResult, describeMachine, isAllMet, tableRows, writeResults } from './harness/results.ts'
 import { fullSize } from './harness/size.ts'
-import { onServer } from './ours/bench-database.ts'
+import { dropBenchDatabases, onServer } from './ours/bench-database.ts'
 import { countDoubleAccepts, startPair } from './ours/pair.ts'
 import { report } from './report/report.ts'
 import { smoke } from './smoke.ts'
@@ -139,6 +139,12 @@ function helpText(): string {
   ].join('\n')
 }
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, async () => {
+    await stopMeasured().then(dropBenchDatabases)
+    process.exit(1)
+  })
+}
 main(process.argv.slice(2)).catch((error: unknown) => {
   console.error(error instanceof Error && process.env.DEBUG === undefined ? error.stack : error)
   process.exit(1)
