@@ -24,6 +24,8 @@ export const Config = z
     host: z.string().min(1).max(255).optional(),
     /** 0 picks a free one. */
     port: Port.default(3000),
+    /** Processes that serve on that port. 1: this one; more: workers of this one, and PostgreSQL. */
+    workers: z.number().int().min(1).max(256).default(1),
     /** Where key files, the first administrator's credential and the embedded database live. */
     dataDirectory: z.string().min(1).max(4_096),
     /** PostgreSQL connection string. Absent: the embedded database. */
@@ -64,6 +66,18 @@ export const Config = z
     storedRefusalsPerHour: z.number().int().min(0).max(1_000_000).default(1_000),
     /** How long SIGTERM waits for requests in flight. Unit: seconds. */
     drainSeconds: Seconds.max(600).default(15),
+    /** Turn requests away with 503 while there is more to do than can be done. */
+    shedOverload: z.boolean().default(false),
+    /** Where Prometheus reads `/metrics`. Absent: nowhere, and nothing is measured. */
+    metricsPort: Port.optional(),
+    metricsHost: z.string().min(1).max(255).default('127.0.0.1'),
+    /** What traces call this server. */
+    serviceName: z.string().min(1).max(255).default('writ'),
+    /** Base URL of an OpenTelemetry collector (OTLP over HTTP). Absent: nothing is traced. */
+    otlpEndpoint: z
+      .url({ protocol: /^https?$/ })
+      .max(2_048)
+      .optional(),
     logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'),
   })
   .superRefine((config, context) => {
@@ -78,6 +92,9 @@ export const Config = z
           config.production ? 'must be https in production' : 'must be https, or http on a loopback host',
         )
       }
+    }
+    if (config.workers > 1 && config.databaseUrl === undefined) {
+      problem('workers', 'the embedded database belongs to one process: set DATABASE_URL, or 1 worker')
     }
     if (!config.production) return
     if (config.issuer === undefined) problem('issuer', 'must be set in production (WRIT_ISSUER)')
@@ -99,6 +116,7 @@ const ENVIRONMENT: Readonly<Record<string, readonly [keyof Config, (text: string
   WRIT_ISSUER: ['issuer', asIs],
   WRIT_HOST: ['host', asIs],
   WRIT_PORT: ['port', toNumber],
+  WRIT_WORKERS: ['workers', toNumber],
   WRIT_DATA_DIR: ['dataDirectory', asIs],
   DATABASE_URL: ['databaseUrl', asIs],
   WRIT_KEY_ENCRYPTION_KEY: ['keyEncryptionKey', asIs],
@@ -113,14 +131,23 @@ const ENVIRONMENT: Readonly<Record<string, readonly [keyof Config, (text: string
   WRIT_ADMINISTRATORS_GRANT_FOR_PERSONS: ['administratorsGrantForPersons', toBoolean],
   WRIT_STORED_REFUSALS_PER_HOUR: ['storedRefusalsPerHour', toNumber],
   WRIT_DRAIN_SECONDS: ['drainSeconds', toNumber],
+  WRIT_SHED_OVERLOAD: ['shedOverload', toBoolean],
+  WRIT_METRICS_PORT: ['metricsPort', toNumber],
+  WRIT_METRICS_HOST: ['metricsHost', asIs],
+  OTEL_SERVICE_NAME: ['serviceName', asIs],
+  OTEL_EXPORTER_OTLP_ENDPOINT: ['otlpEndpoint', asIs],
   WRIT_LOG_LEVEL: ['logLevel', asIs],
 }
+
+/** Settings that are secret: `<name>_FILE` names a file that holds the value, so that no environment does. */
+const SECRETS: readonly string[] = ['DATABASE_URL', 'WRIT_KEY_ENCRYPTION_KEY']
+const MAX_SECRET_BYTES = 8_192
 
 /** Read elsewhere: where the settings are, and what the command line is told. */
 const NOT_THE_SERVERS: ReadonlySet<string> = new Set(['WRIT_CONFIG', 'WRIT_CREDENTIAL'])
 
 /**
- * Reads the config file that `WRIT_CONFIG` names, if any, then the environment, which wins.
+ * Reads the config file that `WRIT_CONFIG` names, if any, then the environment and the files of secrets that it names, which win.
  *
  * @throws ConfigError with one line that names the key and how to mend it.
  */
@@ -130,7 +157,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     production: environment.NODE_ENV === 'production',
     ...readConfigFile(environment.WRIT_CONFIG),
   }
-  for (const [name, text] of Object.entries(environment)) {
+  for (const [name, text] of Object.entries(withSecretFiles(environment))) {
     // An empty variable is how shells and compose files say "not set".
     if (text === undefined || text === '') continue
     const known = Object.hasOwn(ENVIRONMENT, name) ? ENVIRONMENT[name] : undefined
@@ -141,7 +168,36 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   }
   const parsed = Config.safeParse(settings)
   if (parsed.success) return Object.freeze({ ...parsed.data, dataDirectory: resolve(parsed.data.dataDirectory) })
-  throw new ConfigError(explain(parsed.error))
+  throw new ConfigError(explain(parsed.error, environment))
+}
+
+/** Puts what the files hold where the values themselves would stand. */
+function withSecretFiles(
+  environment: Readonly<Record<string, string | undefined>>,
+): Record<string, string | undefined> {
+  const read = { ...environment }
+  for (const name of SECRETS) {
+    const path = environment[`${name}_FILE`]
+    delete read[`${name}_FILE`]
+    if (path === undefined || path === '') continue
+    if (environment[name]) throw new ConfigError(`${name} and ${name}_FILE are both set; set one of them`)
+    read[name] = readSecretFile(`${name}_FILE`, path)
+  }
+  return read
+}
+
+function readSecretFile(variable: string, path: string): string {
+  let content: string
+  try {
+    content = readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new ConfigError(`${variable}: ${path} cannot be read: ${oneLine((cause as Error).message)}`)
+  }
+  if (content.length > MAX_SECRET_BYTES) throw new ConfigError(`${variable}: ${path} is too large to hold one value`)
+  // What an editor or `echo` ends a file with is no part of the value.
+  const value = content.replace(/\r?\n$/, '')
+  if (value === '') throw new ConfigError(`${variable}: ${path} is empty`)
+  return value
 }
 
 function readConfigFile(path: string | undefined): Record<string, unknown> {
@@ -164,7 +220,7 @@ function readConfigFile(path: string | undefined): Record<string, unknown> {
 }
 
 /** One line: the first problem, with the environment variable's name where there is one. */
-function explain(error: z.ZodError): string {
+function explain(error: z.ZodError, environment: Readonly<Record<string, string | undefined>>): string {
   const [issue] = error.issues
   if (issue === undefined) return 'invalid configuration'
   if (issue.code === 'unrecognized_keys') {
@@ -172,7 +228,8 @@ function explain(error: z.ZodError): string {
   }
   const path = issue.path.join('.')
   const variable = Object.entries(ENVIRONMENT).find(([, [member]]) => member === issue.path[0])?.[0]
-  return `${path}${variable === undefined ? '' : ` (${variable})`}: ${oneLine(issue.message)}`
+  const source = variable !== undefined && environment[`${variable}_FILE`] ? `${variable}_FILE` : variable
+  return `${path}${source === undefined ? '' : ` (${source})`}: ${oneLine(issue.message)}`
 }
 
 const oneLine = (text: string) => text.replaceAll(/\s+/g, ' ')

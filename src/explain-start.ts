@@ -1,6 +1,7 @@
 import { CredentialUnusable } from './adapters/bootstrap/administrator-credential.ts'
 import { KeyEncryptionRefused } from './adapters/keys/key-encryption.ts'
 import { BackupRefused } from './adapters/maintenance/backup.ts'
+import { MetricsPortRefused } from './adapters/metrics/metrics-listener.ts'
 import { DataDirectoryInUse } from './adapters/prisma/data-directory-lock.ts'
 import { isDatabaseUnavailable } from './adapters/prisma/database-errors.ts'
 import { MigrationRefused } from './adapters/prisma/migrate.ts'
@@ -16,6 +17,7 @@ const MENDABLE = [
   KeyEncryptionRefused,
   CredentialUnusable,
   BackupRefused,
+  MetricsPortRefused,
 ]
 
 /** Wrong password, unknown role, unknown database: what PostgreSQL answers to a wrong DATABASE_URL. */
@@ -30,7 +32,8 @@ export function explainStart(error: unknown): string {
     port?: number
   }
   if (code === 'EADDRINUSE') return `${address}:${port} is in use; stop what listens there, or set WRIT_PORT`
-  if (syscall === 'listen') return `${message}; check WRIT_HOST and WRIT_PORT`
+  // A worker's port is bound by the primary, which says so.
+  if (syscall === 'listen' || syscall === 'bind') return `${message}; check WRIT_HOST and WRIT_PORT`
   if (WRONG_DATABASE_URL.has(code)) return `the database refuses us: ${message}; check DATABASE_URL`
   if (isDatabaseUnavailable(error)) return `the database cannot be reached: ${reasonOf(error)}; check DATABASE_URL`
   if (syscall !== undefined) return `${message}; check WRIT_DATA_DIR`

@@ -17,13 +17,17 @@ import { serverSecret } from './adapters/keys/server-secrets.ts'
 import { ensureSigningKey, NoSigningKey, openSigningKeys } from './adapters/keys/signing-keys.ts'
 import { subjectTokens } from './adapters/keys/subject-tokens.ts'
 import { openLog } from './adapters/log.ts'
+import type { MetricsSnapshot } from './adapters/metrics/metrics.ts'
+import { openMeters } from './adapters/metrics/open-meters.ts'
+import { overloadGuard } from './adapters/overload.ts'
 import { attestations } from './adapters/prisma/attestations.ts'
 import { openCatalogue } from './adapters/prisma/catalogue.ts'
 import { isDatabaseUnavailable } from './adapters/prisma/database-errors.ts'
 import { directory as openDirectory } from './adapters/prisma/directory.ts'
 import { enrolments } from './adapters/prisma/enrolments.ts'
 import { readRestoredAt, watchGeneration } from './adapters/prisma/generation.ts'
-import { CommitQueueFull, groupCommit } from './adapters/prisma/group-commit.ts'
+import { groupCommit } from './adapters/prisma/group-commit.ts'
+import { DatabaseQueueFull } from './adapters/prisma/grouped.ts'
 import { migrate } from './adapters/prisma/migrate.ts'
 import { oidcStore } from './adapters/prisma/oidc-store.ts'
 import { openDatabase } from './adapters/prisma/open-database.ts'
@@ -36,6 +40,8 @@ import { incomingTokens, isTokenRevoked, tokenStatus } from './adapters/prisma/t
 import { stops, tokenUses } from './adapters/prisma/token-uses.ts'
 import { revocationEvents } from './adapters/revocations/revocation-events.ts'
 import { revocationFeed } from './adapters/revocations/revocation-feed.ts'
+import { traced } from './adapters/tracing/traced.ts'
+import { openTracing } from './adapters/tracing/tracing.ts'
 import { authorizeAdministrator } from './commands/authorize-administrator.ts'
 import type { Config } from './config.ts'
 import { actionTypesRouter } from './http/action-types.ts'
@@ -56,6 +62,7 @@ import { revocationFeedEndpoint } from './http/oauth/revocation-feed.ts'
 import { failureThrottle } from './http/oauth/throttle.ts'
 import { tokenEndpoint } from './http/oauth/token.ts'
 import { rateLimiter } from './http/rate-limit.ts'
+import { shedding } from './http/shed.ts'
 import type { Clock } from './ports.ts'
 import { createKeyObjectCache } from './wire/key-object-cache.ts'
 
@@ -64,13 +71,24 @@ export interface RunningServer {
   readonly port: number
   /** Where the first administrator's credential was written, when this start made it. */
   readonly newCredentialPath: string | undefined
+  /** Where this process serves its metrics; undefined where it does not. */
+  readonly metricsPort: number | undefined
+  /** The metrics of this process; empty where nothing is measured. */
+  readonly metrics: () => Promise<MetricsSnapshot>
   /** Takes no more requests, finishes those in flight, closes the database. May be called twice. */
-  readonly close: () => Promise<void>
+  readonly close: (how?: CloseOptions) => Promise<void>
+}
+
+export interface CloseOptions {
+  /** Another process serves on this port: connections that are kept alive are let go with their next answer. */
+  readonly isSucceeded?: boolean
 }
 
 export interface StartOptions {
   /** Takes one line of progress. */
   readonly progress?: (line: string) => void
+  /** Whether another process serves the metrics of this one. Default: no. */
+  readonly isMetricsServedElsewhere?: boolean
   /** The clock of everything but the database. Default: the system's. */
   readonly clock?: Clock
 }
@@ -85,9 +103,9 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   const log = openLog(config.logLevel)
   const onFault = (error: unknown) => log.warn({ error }, 'background work failed; it will be tried again')
   // Closed last to first: the port, then what works in the background, then the database under it all.
-  const closing: (() => Promise<unknown> | unknown)[] = []
-  const close = async () => {
-    for (let step = closing.pop(); step !== undefined; step = closing.pop()) await step()
+  const closing: ((how: CloseOptions) => Promise<unknown> | unknown)[] = []
+  const close = async (how: CloseOptions = {}) => {
+    for (let step = closing.pop(); step !== undefined; step = closing.pop()) await step(how)
   }
 
   try {
@@ -119,12 +137,24 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     const issuance = groupCommit(query, config.storedRefusalsPerHour, isDatabaseUnavailable)
     closing.push(issuance.drain)
     closing.push(startPruning(query, onFault).stop)
+    const guard = config.shedOverload ? overloadGuard(issuance.waiting) : undefined
+    closing.push(() => guard?.stop())
+    let shed = 0
+    const meters = await openMeters(config, options.isMetricsServedElsewhere ?? false, {
+      commitsWaiting: issuance.waiting,
+      connections: database.connections,
+      shed: () => shed,
+    })
+    closing.push(meters.close)
+    const { otlpEndpoint, serviceName } = config
+    const tracing = otlpEndpoint === undefined ? undefined : await openTracing(otlpEndpoint, serviceName)
+    closing.push(() => tracing?.close())
     const store = oidcStore(query, issuance, systemIds, clock)
 
     // The port is taken before the issuer is known: port 0 picks one, and the default issuer follows.
     let handle: RequestListener = (_request, response) => response.writeHead(503, { 'Retry-After': '1' }).end()
     const listening = await listen((request, response) => handle(request, response), config.host, config.port)
-    closing.push(() => listening.drain(config.drainSeconds))
+    closing.push(({ isSucceeded = false }) => listening.drain(config.drainSeconds, isSucceeded))
     const issuer = config.issuer ?? `http://localhost:${listening.port}`
 
     // What oidc-provider fixes at construction changes with the generation: a new one is built and swapped in.
@@ -162,10 +192,14 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       now: clock,
       ids: systemIds,
       defaultLifetimeSeconds: config.actionTokenSeconds,
-      authenticator: authenticator({
-        ...{ issuer, directory, keys: proofKeys, nonces },
-        attestations: attestationVerifier({ issuer, keys, restoredAt: () => readRestoredAt(query) }),
-      }),
+      authenticator: traced(
+        tracing,
+        authenticator({
+          ...{ issuer, directory, keys: proofKeys, nonces },
+          attestations: attestationVerifier({ issuer, keys, restoredAt: () => readRestoredAt(query) }),
+        }),
+        { authenticate: 'authenticate' },
+      ),
       attestations: attestations(database),
       agentTokens: store,
       clientTokenSeconds: config.clientTokenSeconds,
@@ -173,13 +207,13 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       instanceSeconds: config.instanceSeconds,
       maxInstances: config.maxInstances,
       admission: { admits: clientRequests.take, giveBack: clientRequests.giveBack, admitsFailure: clientFailures.take },
-      subjectTokens: subjectTokenKeeper,
+      subjectTokens: traced(tracing, subjectTokenKeeper, { verify: 'verify the subject token' }),
       signSubjectToken: subjectTokenKeeper.sign,
       actorTokens: actorTokens(issuer, keys),
       subDelegations: subDelegations(query),
-      directory,
-      issuance,
-      signer: keys,
+      directory: traced(tracing, directory, { client: 'read the client', delegation: 'read the delegation' }),
+      issuance: traced(tracing, issuance, { commit: 'commit' }),
+      signer: traced(tracing, keys, { signAccessToken: 'sign' }),
       strangers,
       actionTokens: actionTokens(issuer, keys),
       tokenStatus: tokenStatus(query),
@@ -202,7 +236,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     }
     const nextNonce = nonces && (() => nonces.next(clock()))
     const throttle = failureThrottle(rateLimiter(config.failedAuthentications), clock)
-    const app = createApp({
+    const serve = createApp({
       token: tokenEndpoint({
         ports,
         passToProvider: (context, form) => passToProvider(context, form),
@@ -242,11 +276,17 @@ export async function startServer(config: Config, options: StartOptions = {}): P
         return keys.active() !== undefined
       },
       isUnavailable: (error) =>
-        isDatabaseUnavailable(error) || error instanceof CommitQueueFull || error instanceof NoSigningKey,
+        isDatabaseUnavailable(error) || error instanceof DatabaseQueueFull || error instanceof NoSigningKey,
+      observer: meters.metrics,
+      tracer: tracing,
       logFault: ({ error, ...where }) => log.error({ error, ...where }, 'a request failed'),
     })
-    handle = app.callback()
-    return { issuer, port: listening.port, newCredentialPath, close }
+    const onShed = () => {
+      shed += 1
+    }
+    handle = guard === undefined ? serve : shedding(guard.isOver, onShed, serve)
+    const metrics = async () => (await meters.metrics?.snapshot()) ?? []
+    return { issuer, port: listening.port, newCredentialPath, metricsPort: meters.port, metrics, close }
   } catch (error) {
     await close()
     throw error

@@ -1,13 +1,13 @@
-import { randomBytes } from 'node:crypto'
 import type { Clock, Ids } from '../ports.ts'
+import { pooledRandomBytes } from '../wire/random.ts'
 
 /** The one place of the server that asks for the time. */
 export const systemClock: Clock = () => new Date()
 
 /** The one place of the server that asks for chance. */
 export const systemIds: Ids = {
-  recordId: () => uuidV7(Date.now(), randomBytes(16)),
-  random: () => randomBytes(16).toString('base64url'),
+  recordId: () => uuidV7(Date.now(), pooledRandomBytes(16)),
+  random: () => pooledRandomBytes(16).toString('base64url'),
 }
 
 /** A UUID whose first 48 bits are the time in milliseconds (RFC 9562 §5.7), so that ids sort by time. */

@@ -15,4 +15,6 @@ export interface Io {
   readonly stopped: AbortSignal
   /** Runs the maintenance program on this machine, its streams passed through, and tells its exit code. */
   readonly maintenance: (args: readonly string[]) => Promise<number>
+  /** Becomes the server of this installation, with these environment variables besides ours; it ends the process itself. */
+  readonly serve: (settings: Readonly<Record<string, string>>) => Promise<void>
 }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { CliError, EXIT } from './cli-error.ts'
 import type { Io } from './io.ts'
 
@@ -28,6 +28,7 @@ export function processIo(): Io {
       return stop.signal
     },
     maintenance: runMaintenance,
+    serve: becomeServer,
   }
 }
 
@@ -52,15 +53,26 @@ async function readAll(stream: NodeJS.ReadableStream): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** Beside the built command line lies the program that works on the server's own data. */
+/** Beside the built command line lie the programs of the server itself. */
+function programOfServer(file: string, what: string): string {
+  const program = fileURLToPath(new URL(`../${file}`, import.meta.url))
+  if (existsSync(program)) return program
+  throw new CliError(EXIT.usage, `this installation has no ${what}`, {
+    where: program,
+    mend: 'run `npm run build` in the folder of the server, and use the `writ` of that folder',
+  })
+}
+
+/** In this very process, so that signals reach it. */
+async function becomeServer(settings: Readonly<Record<string, string>>): Promise<void> {
+  const program = programOfServer('main.js', 'server')
+  Object.assign(process.env, settings)
+  await import(pathToFileURL(program).href)
+}
+
+/** The program that works on the server's own data. */
 function runMaintenance(args: readonly string[]): Promise<number> {
-  const program = fileURLToPath(new URL('../maintenance.js', import.meta.url))
-  if (!existsSync(program)) {
-    throw new CliError(EXIT.usage, 'this installation has no maintenance program', {
-      where: program,
-      mend: 'run `npm run build` in the folder of the server, and use the `writ` of that folder',
-    })
-  }
+  const program = programOfServer('maintenance.js', 'maintenance program')
   // It reads the server's configuration, which refuses a variable that it does not know; this one is ours alone.
   const { WRIT_CREDENTIAL: _, ...env } = process.env
   return new Promise((resolve, reject) => {

@@ -1,14 +1,20 @@
+import type { RequestListener } from 'node:http'
 import Router from '@koa/router'
-import Koa, { type Context, type Middleware } from 'koa'
+import Koa, { type Middleware } from 'koa'
 import { refuse } from '../core/refusal.ts'
-import { answerOAuthError, answerUnavailable } from './oauth/oauth-error.ts'
+import { directDoor } from './direct-door.ts'
+import type { Door } from './door.ts'
+import { type FaultParts, faults, guardedDoor, isAdmin } from './faults.ts'
+import { answerOAuthError } from './oauth/oauth-error.ts'
+import { observe, observedDoor, type RequestObserver, type RequestTracer, trace, tracedDoor } from './observe.ts'
 import { answerProblem } from './problem.ts'
 import { requestId } from './request-id.ts'
 import { requestTarget } from './request-target.ts'
+import { securityHeaders } from './security-headers.ts'
 
 /** The doors, each built by its own file. */
-export interface AppParts {
-  readonly token: Middleware
+export interface AppParts extends FaultParts {
+  readonly token: (door: Door) => Promise<void>
   readonly introspection: Middleware
   readonly revocation: Middleware
   readonly receipts: Middleware
@@ -22,15 +28,22 @@ export interface AppParts {
   readonly admin: Router
   /** Whether requests can be served: database reachable, signing key present. */
   readonly isReady: () => Promise<boolean>
-  /** Whether a thrown fault means that a store or the signer is away for now. */
-  readonly isUnavailable: (error: unknown) => boolean
-  /** Writes a fault into the operators' log. */
-  readonly logFault: (fault: { readonly error: unknown; readonly requestId: string; readonly path: string }) => void
+  /** Told of every request; absent where nobody measures. */
+  readonly observer: RequestObserver | undefined
+  /** Runs every request; absent where nobody traces. */
+  readonly tracer: RequestTracer | undefined
 }
 
-/** What the server answers, from the outermost layer inwards: id, faults, doors. No decisions. */
-export function createApp(parts: AppParts): Koa {
+/**
+ * What the server answers, from the outermost layer inwards: id, faults, doors. No decisions.
+ *
+ * DECISION: `POST /token` is served before Koa, for what every call of every agent pays for a framework is a tenth of it.
+ * Whatever else is sent to that path, by another method or in another spelling, goes the way of all others.
+ */
+export function createApp(parts: AppParts): RequestListener {
   const app = new Koa()
+  if (parts.observer !== undefined) app.use(observe(parts.observer))
+  if (parts.tracer !== undefined) app.use(trace(parts.tracer))
   app.use(requestTarget)
   app.use(requestId)
   app.use(faults(parts))
@@ -38,7 +51,7 @@ export function createApp(parts: AppParts): Koa {
 
   // One spelling for every path: what is not exactly it is nowhere.
   const router = new Router({ strict: true, sensitive: true })
-  router.post('/token', parts.token)
+  router.post('/token', (context) => parts.token(context))
   router.post('/introspect', parts.introspection)
   router.post('/revoke', parts.revocation)
   router.post('/receipts', parts.receipts)
@@ -62,36 +75,17 @@ export function createApp(parts: AppParts): Koa {
   app.use(parts.admin.routes())
   app.use(nowhere(router))
   app.on('error', (error: unknown) => parts.logFault({ error, requestId: '', path: '' }))
-  return app
+  const behindKoa = app.callback()
+  const token = directDoor(tokenDoor(parts))
+  return (request, response) =>
+    request.url === '/token' && request.method === 'POST' ? token(request, response) : behindKoa(request, response)
 }
 
-/** A fault is logged with its cause; the caller gets the request's id and nothing else. */
-function faults({ isUnavailable, logFault }: AppParts): Middleware {
-  return async (context, next) => {
-    try {
-      await next()
-    } catch (error) {
-      logFault({ error, requestId: context.state.requestId, path: context.path })
-      if (context.res.headersSent) throw error
-      if (isAdmin(context)) {
-        const isAway = isUnavailable(error)
-        if (isAway) context.set('Retry-After', '1')
-        answerProblem(context, isAway ? 503 : 500, isAway ? 'a store is not available' : 'something broke')
-      } else if (isUnavailable(error)) {
-        answerUnavailable(context)
-      } else {
-        context.status = 500
-        context.set('Cache-Control', 'no-store')
-        context.body = { error: 'server_error', error_description: `request ${context.state.requestId}` }
-      }
-    }
-  }
-}
-
-const securityHeaders: Middleware = async (context, next) => {
-  context.set('X-Content-Type-Options', 'nosniff')
-  context.set('Referrer-Policy', 'no-referrer')
-  await next()
+/** The layers around `POST /token` before Koa: those of everything else, from the outermost inwards. */
+function tokenDoor(parts: AppParts): (door: Door) => Promise<void> {
+  const guarded = guardedDoor(parts.token, parts)
+  const followed = parts.tracer === undefined ? guarded : tracedDoor(parts.tracer, '/token', guarded)
+  return parts.observer === undefined ? followed : observedDoor(parts.observer, '/token', followed)
 }
 
 /** Public, the same for everyone, and read by scripts of any origin. */
@@ -113,5 +107,3 @@ function nowhere(router: Router): Middleware {
     if (allowed.size > 0) context.set('Allow', [...allowed].join(', '))
   }
 }
-
-const isAdmin = ({ path }: Context) => path === '/admin' || path.startsWith('/admin/')

@@ -1,5 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, Server as TcpServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { errorDescription } from '../wire/error-description.ts'
 import { newRequestId } from './request-id.ts'
@@ -12,8 +12,13 @@ const SWEEP_MILLISECONDS = 50
 
 export interface Listening {
   readonly port: number
-  /** Takes no more connections, lets requests in flight end, and gives up on them after `seconds`. */
-  readonly drain: (seconds: number) => Promise<void>
+  /**
+   * Takes no more connections, lets requests in flight end, and gives up on them after `seconds`.
+   *
+   * `isSucceeded`: another process listens on this port, so nobody needs to notice. A connection that is idle is not closed while its
+   * next request may be on its way: it is answered with `Connection: close`, or ends by the time-out that it was told.
+   */
+  readonly drain: (seconds: number, isSucceeded?: boolean) => Promise<void>
 }
 
 /**
@@ -22,17 +27,28 @@ export interface Listening {
  * @throws the system's error when the port cannot be had.
  */
 export async function listen(handle: RequestListener, host: string | undefined, port: number): Promise<Listening> {
+  let isDraining = false
+  const answer: RequestListener = (request, response) => {
+    if (isDraining) response.setHeader('Connection', 'close')
+    handle(request, response)
+  }
   for (let attempt = 1; ; attempt++) {
     const servers: Server[] = []
     try {
       let chosen = port
       for (const address of host === undefined ? LOOPBACK : [host]) {
-        const server = await listenOn(handle, address, chosen)
+        const server = await listenOn(answer, address, chosen)
         if (server === undefined) continue
         servers.push(server)
         chosen = (server.address() as AddressInfo).port
       }
-      return { port: chosen, drain: (seconds) => drain(servers, seconds) }
+      return {
+        port: chosen,
+        drain: (seconds, isSucceeded = false) => {
+          isDraining = true
+          return drain(servers, seconds, isSucceeded)
+        },
+      }
     } catch (error) {
       await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
       if (port !== 0 || attempt === ATTEMPTS || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
@@ -85,11 +101,14 @@ const jsonHeaders = () => ({
 const brokenBody = (description: string) =>
   JSON.stringify({ error: 'invalid_request', error_description: errorDescription(description) })
 
-async function drain(servers: readonly Server[], seconds: number): Promise<void> {
-  const closed = Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+async function drain(servers: readonly Server[], seconds: number, isSucceeded: boolean): Promise<void> {
+  // The `close` of an HTTP server closes idle connections; that of the TCP server below it takes no new ones, and waits.
+  const close = (server: Server) =>
+    new Promise((resolve) => (isSucceeded ? TcpServer.prototype.close.call(server, resolve) : server.close(resolve)))
+  const closed = Promise.all(servers.map(close))
   // A connection that is kept alive becomes idle when its answer is out: look again until none is left.
   const sweep = setInterval(() => {
-    for (const server of servers) server.closeIdleConnections()
+    if (!isSucceeded) for (const server of servers) server.closeIdleConnections()
   }, SWEEP_MILLISECONDS)
   const deadline = setTimeout(() => {
     for (const server of servers) server.closeAllConnections()

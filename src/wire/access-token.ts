@@ -1,8 +1,9 @@
 import type { KeyObject } from 'node:crypto'
 import { isRefusal, type Refusal, refuse, type TokenRefusalCode } from '../core/refusal.ts'
-import { ACCESS_TOKEN_CLAIMS, type AccessTokenClaims, type TokenUse } from './access-token-claims.ts'
+import { type AccessTokenClaims, claimsOf, type TokenUse } from './access-token-claims.ts'
 import { isSignatureAlgorithm, type SignatureAlgorithm } from './algorithms.ts'
-import { type ParsedJws, parseCompactJws, signJws, verifyJws } from './jws.ts'
+import { type HeaderReading, headerSegment, type ParsedJws, parseCompactJws, signJws, verifyJws } from './jws.ts'
+import { createSeenHeaders } from './seen-headers.ts'
 
 const KiB = 1024
 /** A token may carry one action (64 kB of JSON at most); whatever carries the token sets a lower limit of its own. */
@@ -34,10 +35,18 @@ export interface TokenExpectations<Use extends TokenUse> {
 
 /** An access token that was read and not verified. */
 export interface UnverifiedAccessToken {
-  readonly jws: ParsedJws
+  readonly jws: ParsedJws<TokenHeader>
   readonly alg: SignatureAlgorithm
   readonly kid: string
 }
+
+interface TokenHeader extends HeaderReading {
+  readonly alg: SignatureAlgorithm
+  readonly kid: string
+}
+
+/** Headers of tokens that verified: the issuer writes one for each of its keys. */
+const seenHeaders = createSeenHeaders<TokenHeader>(64)
 
 /** The claims no access token is without (RFC 9068 §2.2); whoever builds one adds those of its use. */
 export type RequiredClaims = Pick<AccessTokenClaims, 'iss' | 'aud' | 'sub' | 'client_id' | 'jti' | 'iat' | 'exp'>
@@ -58,8 +67,9 @@ export function verifyAccessToken<Use extends TokenUse>(
 
 /** Reads a JWT access token: its form, `typ`, `alg` and `kid`, so that the key can be looked up. */
 export function readAccessToken(token: string): UnverifiedAccessToken | Refusal<'token_invalid'> {
-  const jws = parseCompactJws(token, MAX_TOKEN_BYTES)
+  const jws = parseCompactJws(token, MAX_TOKEN_BYTES, seenHeaders)
   if (isRefusal(jws)) return refuse('token_invalid', `the access token is not a JWT: ${jws.detail}`)
+  if (jws.seen !== undefined) return { jws, alg: jws.seen.alg, kid: jws.seen.kid }
   const { typ, alg, kid } = jws.header
   // Other JWTs of the same issuer, ID tokens among them, are no access tokens (RFC 9068 §4, RFC 8725 §3.11).
   if (typ !== 'at+jwt' && typ !== 'application/at+jwt') return invalid('"typ" of the access token is not at+jwt')
@@ -70,42 +80,46 @@ export function readAccessToken(token: string): UnverifiedAccessToken | Refusal<
 
 /** Checks a token that was read: claims, then signature. `key` is the issuer's key of that `kid`, if it has one. */
 export function checkAccessToken<Use extends TokenUse>(
-  { jws }: UnverifiedAccessToken,
+  read: UnverifiedAccessToken,
   key: VerificationKey | undefined,
   expected: TokenExpectations<Use>,
 ): AccessTokenClaims<Use> | Refusal<TokenRefusalCode> {
-  const claims = checkClaims(jws, expected)
-  if (isRefusal(claims)) return claims
-  if (key === undefined) return invalid('the access token is signed by no key of the issuer')
-  if (!verifyJws(jws, key.key, key.alg)) return invalid('the signature of the access token does not verify')
-  return claims
+  const claims = checkTokenClaims(read, expected)
+  return isRefusal(claims) ? claims : (checkTokenSignature(read, key) ?? claims)
 }
 
-function checkClaims<Use extends TokenUse>(
-  jws: ParsedJws,
+/** Checks the signature of a token that was read; undefined: it is by this key. */
+export function checkTokenSignature(
+  { jws, alg, kid }: UnverifiedAccessToken,
+  key: VerificationKey | undefined,
+): Refusal<'token_invalid'> | undefined {
+  if (key === undefined) return invalid('the access token is signed by no key of the issuer')
+  if (!verifyJws(jws, key.key, key.alg)) return invalid('the signature of the access token does not verify')
+  if (jws.seen === undefined) seenHeaders.add(headerSegment(jws), { header: jws.header, alg, kid })
+  return undefined
+}
+
+/** Checks everything of a token that was read but its signature, and believes nothing of it: they cost less. */
+export function checkTokenClaims<Use extends TokenUse>(
+  { jws: { payload } }: UnverifiedAccessToken,
   { use, issuer, audience, now, skewSeconds = 5 }: TokenExpectations<Use>,
 ): AccessTokenClaims<Use> | Refusal<TokenRefusalCode> {
-  const { iss, aud } = jws.payload
+  const { iss, aud } = payload
   if (iss !== issuer) return invalid('"iss" of the access token is not the expected issuer')
   if (aud !== audience) return invalid('"aud" of the access token is not this resource')
   // INVARIANT: a token for the issuer itself is never an action token, and any other never anything else.
   if ((use === 'action') === (audience === issuer)) return invalid(`"aud" of the access token does not go with its use`)
-  // The schema of each use names its "token_use", or that there is none.
-  const parsed = parseClaims(use, jws.payload)
-  if (parsed === undefined) return invalid('the access token is for another use, lacks a claim or has an invalid one')
+  // Each use has its "token_use", or none.
+  const claims = claimsOf(use, payload)
+  if (claims === undefined) return invalid('the access token is for another use, lacks a claim or has an invalid one')
   const nowSeconds = now.getTime() / 1000
   // At "exp" itself it has expired (RFC 7519 §4.1.4).
-  if (!(nowSeconds < parsed.exp + skewSeconds)) return refuse('token_expired', 'the access token has expired')
-  if (!(parsed.iat <= nowSeconds + skewSeconds)) return invalid('"iat" of the access token is in the future')
-  if (parsed.nbf !== undefined && !(parsed.nbf <= nowSeconds + skewSeconds)) {
+  if (!(nowSeconds < claims.exp + skewSeconds)) return refuse('token_expired', 'the access token has expired')
+  if (!(claims.iat <= nowSeconds + skewSeconds)) return invalid('"iat" of the access token is in the future')
+  if (claims.nbf !== undefined && !(claims.nbf <= nowSeconds + skewSeconds)) {
     return invalid('the access token is not valid yet')
   }
-  return parsed
-}
-
-function parseClaims<Use extends TokenUse>(use: Use, payload: unknown): AccessTokenClaims<Use> | undefined {
-  const parsed = ACCESS_TOKEN_CLAIMS[use].safeParse(payload)
-  return parsed.success ? (parsed.data as AccessTokenClaims<Use>) : undefined
+  return claims
 }
 
 const invalid = (detail: string) => refuse('token_invalid', detail)

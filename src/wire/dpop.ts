@@ -1,10 +1,12 @@
+import type { KeyObject } from 'node:crypto'
 import { sha256Base64url } from '../core/hash.ts'
 import { isRefusal, type ProofRefusalCode, type Refusal, refuse } from '../core/refusal.ts'
 import { isSignatureAlgorithm, type SignatureAlgorithm } from './algorithms.ts'
 import { sameTarget } from './htu.ts'
 import { jwkThumbprint, type PublicJwk, readPublicJwk } from './jwk.ts'
-import { type ParsedJws, parseCompactJws, verifyJws } from './jws.ts'
+import { type HeaderReading, headerSegment, type ParsedJws, parseCompactJws, verifyJws } from './jws.ts'
 import type { KeyObjectCache } from './key-object-cache.ts'
+import { createSeenHeaders } from './seen-headers.ts'
 
 const KiB = 1024
 const MAX_PROOF_BYTES = 8 * KiB
@@ -45,11 +47,22 @@ export interface ProofExpectations {
 
 /** A proof that was read and not verified. */
 export interface UnverifiedProof {
-  readonly jws: ParsedJws
+  readonly jws: ParsedJws<ProofHeader>
   readonly alg: SignatureAlgorithm
   readonly jwk: PublicJwk
   readonly jkt: string
 }
+
+interface ProofHeader extends HeaderReading {
+  readonly alg: SignatureAlgorithm
+  readonly jwk: PublicJwk
+  readonly jkt: string
+  /** The imported key; together with the rest about 4 kB. */
+  readonly key: KeyObject
+}
+
+/** Headers of proofs that verified: an agent writes the same one, with its key, into every proof. */
+const seenHeaders = createSeenHeaders<ProofHeader>()
 
 /**
  * Checks a DPoP proof (RFC 9449 §4.3), the signature last: whatever can be refused for little is refused before it.
@@ -59,12 +72,21 @@ export function checkProof(expected: ProofExpectations, keys: KeyObjectCache): P
   if (isRefusal(read)) return read
   const claimed = checkProofClaims(read, expected)
   if (isRefusal(claimed)) return claimed
-  // The key embedded in the header is the right one here, by the RFC; that it is an expected one was checked above.
-  const key = keys.get(read.jwk)
-  if (key === undefined || !verifyJws(read.jws, key, read.alg)) {
+  return checkProofSignature(read, keys) ?? claimed
+}
+
+/** Checks the signature of a proof that was read; undefined: it is by the key in its header. */
+export function checkProofSignature(
+  { jws, alg, jwk, jkt }: UnverifiedProof,
+  keys: KeyObjectCache,
+): Refusal<'proof_malformed'> | undefined {
+  // The key embedded in the header is the right one here, by the RFC; that it is an expected one is checked with the claims.
+  const key = jws.seen?.key ?? keys.get(jwk)
+  if (key === undefined || !verifyJws(jws, key, alg)) {
     return refuse('proof_malformed', 'the signature of the DPoP proof does not verify')
   }
-  return claimed
+  if (jws.seen === undefined) seenHeaders.add(headerSegment(jws), { header: jws.header, alg, jwk, jkt, key })
+  return undefined
 }
 
 /** Reads the one proof of a request: its form, `typ`, `alg` and key (RFC 9449 §4.3 steps 1 to 5, 7). */
@@ -73,8 +95,9 @@ export function readProof(values: readonly string[]): UnverifiedProof | Refusal<
   if (value === undefined) return refuse('proof_missing', 'a DPoP proof is required')
   // (RFC 9449 §4.3 step 1)
   if (more.length > 0) return refuse('proof_malformed', 'more than one DPoP header')
-  const jws = parseCompactJws(value, MAX_PROOF_BYTES)
+  const jws = parseCompactJws(value, MAX_PROOF_BYTES, seenHeaders)
   if (isRefusal(jws)) return refuse('proof_malformed', `the DPoP proof is not a JWT: ${jws.detail}`)
+  if (jws.seen !== undefined) return { jws, alg: jws.seen.alg, jwk: jws.seen.jwk, jkt: jws.seen.jkt }
   const { typ, alg } = jws.header
   if (typ !== 'dpop+jwt') return refuse('proof_malformed', '"typ" of the DPoP proof is not dpop+jwt')
   if (!isSignatureAlgorithm(alg)) return refuse('proof_malformed', '"alg" of the DPoP proof is not supported')
@@ -83,8 +106,11 @@ export function readProof(values: readonly string[]): UnverifiedProof | Refusal<
   return { jws, alg, jwk, jkt: jwkThumbprint(jwk) }
 }
 
-/** Everything about a proof but its signature and its replay. */
-function checkProofClaims(read: UnverifiedProof, expected: ProofExpectations): Proof | Refusal<ProofRefusalCode> {
+/** Checks everything about a proof that was read but its signature and its replay. */
+export function checkProofClaims(
+  read: UnverifiedProof,
+  expected: ProofExpectations,
+): Proof | Refusal<ProofRefusalCode> {
   const { jti, iat, exp, nbf, htm, htu, ath, nonce } = read.jws.payload
   if (typeof jti !== 'string' || jti === '' || jti.length > MAX_JTI_CHARACTERS) {
     return refuse('proof_malformed', '"jti" of the DPoP proof is not a string of 1 to 256 characters')

@@ -7,16 +7,31 @@
  */
 export function sameTarget(claimed: string, request: string): boolean {
   const here = target(request)
-  return here !== undefined && target(claimed) === here
+  if (here === undefined) return false
+  // The normal form of what is written in it is itself, as long as there is no escape to resolve.
+  return claimed === here && !here.includes('%') ? true : target(claimed) === here
 }
 
+/** The origins of what stands between `://` and the path, by it: few are asked for, and URLs are costly to parse. */
+const origins = new Map<string, string | undefined>()
+const MAX_ORIGINS = 64
+const MAX_ORIGIN_CHARACTERS = 300
+
 function target(url: string): string | undefined {
-  const [, scheme, authority, path] = /^(https?):\/\/([^/?#]+)([^?#]*)/i.exec(url) ?? []
+  const [, base, path] = /^(https?:\/\/[^/?#]+)([^?#]*)/i.exec(url) ?? []
   // Printable ASCII without backslash: URL parsers drop tabs and line breaks, and some read a backslash as a slash.
-  if (scheme === undefined || authority === undefined || !/^[\x21-\x5b\x5d-\x7e]*$/.test(url)) return undefined
-  if (authority.includes('@') || !URL.canParse(`${scheme}://${authority}`)) return undefined
-  const { origin } = new URL(`${scheme}://${authority}`)
-  return `${origin}${normalEscapes(path || '/')}`
+  if (base === undefined || !/^[\x21-\x5b\x5d-\x7e]*$/.test(url)) return undefined
+  const origin = origins.has(base) ? origins.get(base) : originOf(base)
+  return origin === undefined ? undefined : origin + normalEscapes(path || '/')
+}
+
+function originOf(base: string): string | undefined {
+  const origin = base.includes('@') || !URL.canParse(base) ? undefined : new URL(base).origin
+  if (base.length <= MAX_ORIGIN_CHARACTERS) {
+    if (origins.size >= MAX_ORIGINS) origins.clear()
+    origins.set(base, origin)
+  }
+  return origin
 }
 
 /** Escapes of unreserved characters resolved, all others in upper case (RFC 3986 §6.2.2.1, §6.2.2.2). */

@@ -1,4 +1,5 @@
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
+import { createPublicKey, type KeyObject } from 'node:crypto'
+import { sha256Base64url } from '../core/hash.ts'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.ts'
 import { isEd25519Point, isLowOrderEd25519 } from './ed25519-point.ts'
 
@@ -56,7 +57,7 @@ export function jwkThumbprint(jwk: PublicJwk): string {
     jwk.kty === 'EC'
       ? `{"crv":"P-256","kty":"EC","x":"${jwk.x}","y":"${jwk.y}"}`
       : `{"crv":"Ed25519","kty":"OKP","x":"${jwk.x}"}`
-  return createHash('sha256').update(canonical).digest('base64url')
+  return sha256Base64url(canonical)
 }
 
 /**

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { median } from './interleave.ts'
-import { startMinting } from './minting.ts'
+import { median } from './harness/statistics.ts'
+import { startMinting } from './ours/minting.ts'
 
 const ROUNDS = 9
 const REQUESTS = 3_000
@@ -31,7 +31,7 @@ export async function benchAgainst(revision: string, progress: (line: string) =>
       for (const server of servers) await server.stop()
       rmSync(folder, { recursive: true, force: true })
     }
-    const [older, newer] = [await startMinting(folder), await startMinting()]
+    const [older, newer] = [await startMinting({ root: folder }), await startMinting()]
     servers.push(older, newer)
 
     const cost = async ({ mint }: typeof older) => (await mint(REQUESTS)).cpuMicroseconds

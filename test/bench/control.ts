@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ACCESS_TOKEN_TYPE, clientToken, newClient, oauthRequest, send, TOKEN_EXCHANGE } from '../support/clients.ts'
 import type { World } from '../support/world.ts'
-import { median } from './interleave.ts'
-import { type Minter, type Minting, startMinting } from './minting.ts'
+import { median } from './harness/statistics.ts'
+import type { BenchDatabase } from './ours/bench-database.ts'
+import { type Minter, type Minting, startMinting } from './ours/minting.ts'
 
 const ROUNDS = 9
 const REQUESTS = 2_000
@@ -56,10 +57,10 @@ async function exchangesPerCommit({ database, mint }: Minting, minter: Minter) {
   const commits = async () => {
     // What a connection has done shows in the view within a second.
     await sleep(1_500)
-    const [row] = await database.query(
+    const [row = {}] = await (database as BenchDatabase).query(
       'SELECT xact_commit::int8 AS n FROM pg_stat_database WHERE datname = current_database()',
     )
-    return Number(row?.n)
+    return Number(row.n)
   }
   const before = await commits()
   const { requestsPerSecond } = await mint(REQUESTS, { minter, inFlight: IN_FLIGHT })

@@ -1,81 +1,151 @@
-import { writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
 import { benchAgainst } from './against.ts'
+import { BENCHES } from './benches.ts'
 import { benchControl } from './control.ts'
-import type { Comparison } from './interleave.ts'
-import { mintHttpPrivateKeyJwt } from './mint-http-pkjwt.ts'
+import { flame } from './flame.ts'
+import type { Bench, Size } from './harness/bench.ts'
+import { pinGenerator, stopMeasured } from './harness/measured-process.ts'
+import { quietRun } from './harness/quiet-run.ts'
+import { type BenchResult, describeMachine, isAllMet, tableRows, writeResults } from './harness/results.ts'
+import { fullSize } from './harness/size.ts'
+import { dropBenchDatabases, onServer } from './ours/bench-database.ts'
+import { countDoubleAccepts, startPair } from './ours/pair.ts'
+import { report } from './report/report.ts'
+import { smoke } from './smoke.ts'
 
-/** Above this the limit disagreed with itself, and the run says nothing. */
-const MAX_LIMIT_NOISE = 0.1
-const ATTEMPTS = 3
+const say = (line: string) => console.error(line)
 
-interface Bench {
-  readonly name: string
+interface Subcommand {
+  readonly usage: string
   readonly what: string
-  /** Smallest ratio that meets the goal. */
-  readonly goal: number
-  readonly run: (progress: (line: string) => void) => Promise<Comparison>
+  readonly run: (args: readonly string[]) => Promise<void>
 }
 
-const BENCHES: readonly Bench[] = [
-  {
-    name: 'mint.http.pkjwt',
-    what: 'exchange with private_key_jwt and DPoP on PostgreSQL, against 2v1s',
-    goal: 0.7,
-    run: mintHttpPrivateKeyJwt,
+const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
+  help: { usage: 'help', what: 'this text', run: async () => console.log(helpText()) },
+  smoke: {
+    usage: 'smoke',
+    what: 'every bench with a tiny count and without a verdict',
+    run: (names) => smoke(chosen(names)),
   },
-]
+  report: {
+    ...{ usage: 'report', what: 'bench-results.json into docs/performance.md, with its plots' },
+    run: async () => console.log(`written: ${report(BENCHES.map(({ name }) => name)).join(', ')}`),
+  },
+  flame: {
+    ...{ usage: 'flame <bench> <out.svg>', what: 'where the CPU of our side goes while the bench runs' },
+    run: ([name = '', out = '']) => flame(chosen([name])[0] as Bench, out, say),
+  },
+  'double-accepts': {
+    ...{ usage: 'double-accepts [count]', what: '1 % replays at two processes at once: how many both accept' },
+    run: doubleAccepts,
+  },
+  control: { usage: 'control', what: 'what limits and chains cost', run: () => benchControl(say) },
+  '--against': { usage: '--against <revision>', what: 'this build against an earlier one', run: against },
+}
 
-/**
- * Runs the benches that are named, or all; prints a table, writes bench-results.json, and fails where a goal is missed.
- * `--against <revision>` compares with an earlier build instead; `control` tells what limits and chains cost.
- */
-async function main(names: readonly string[]): Promise<void> {
+/** `npm run bench -- …`; docs/performance.md says how to read what comes out. */
+async function main([first = '', ...rest]: readonly string[]): Promise<void> {
   process.env.TEST_DATABASE_URL ||= 'postgresql://postgres@127.0.0.1:5432/postgres'
-  const [first, revision] = names
-  if (first === '--against') {
-    if (revision === undefined) throw new Error('--against needs a git revision')
-    if (!(await benchAgainst(revision, (line) => console.error(line)))) process.exitCode = 1
-    return
-  }
-  if (first === 'control') return benchControl((line) => console.error(line))
-  const chosen = BENCHES.filter(({ name }) => names.length === 0 || names.includes(name))
-  if (chosen.length === 0) throw new Error(`no such bench; there are: ${BENCHES.map(({ name }) => name).join(', ')}`)
-  const results = []
-  for (const bench of chosen) {
-    console.error(`${bench.name}: ${bench.what}`)
-    results.push({ ...bench, comparison: await quietRun(bench) })
-  }
-  console.table(
-    results.map(({ name, goal, comparison: { ratio, spread, limitNoise } }) => ({
-      bench: name,
-      ratio: ratio.toFixed(3),
-      goal: `≥ ${goal}`,
-      spread: `${spread[0].toFixed(3)}–${spread[1].toFixed(3)}`,
-      'limit against itself': `${(limitNoise * 100).toFixed(1)} %`,
-      met: ratio >= goal ? 'yes' : 'no',
-    })),
-  )
-  const machine = { node: process.version, platform: `${process.platform} ${process.arch}` }
-  writeFileSync(
-    'bench-results.json',
-    `${JSON.stringify({ at: new Date().toISOString(), machine, results }, null, 2)}\n`,
-  )
-  console.error('written: bench-results.json')
-  if (results.some(({ goal, comparison }) => !(comparison.ratio >= goal))) process.exitCode = 1
+  const subcommand = Object.hasOwn(SUBCOMMANDS, first) ? SUBCOMMANDS[first] : undefined
+  if (subcommand !== undefined) return subcommand.run(rest)
+  const { names, size } = readArguments([first, ...rest].filter((text) => text !== ''))
+  await measureAll(chosen(names), size)
 }
 
-/** A run in which the limit differs from itself by more than a tenth is discarded and repeated. */
-async function quietRun(bench: Bench): Promise<Comparison> {
-  for (let attempt = 1; ; attempt++) {
-    const comparison = await bench.run((line) => console.error(`  ${line}`))
-    if (comparison.limitNoise <= MAX_LIMIT_NOISE) return comparison
-    const noise = `the limit differed from itself by ${(comparison.limitNoise * 100).toFixed(1)} %`
-    if (attempt === ATTEMPTS) throw new Error(`${noise} in ${ATTEMPTS} runs: this machine is too busy to measure on`)
-    console.error(`  discarded: ${noise}`)
+const OPTIONS = {
+  '--rounds': 'rounds of each interleaved run (default 7)',
+  '--rows': 'agents of scale.rows, such as 100,10000,1000000',
+  '--records': 'records in its largest database (default 10000000)',
+} as const
+
+function readArguments(args: readonly string[]): { readonly names: readonly string[]; readonly size: Size } {
+  const names: string[] = []
+  const options: Record<string, number[]> = {}
+  for (let i = 0; i < args.length; i++) {
+    const text = args[i] as string
+    if (!text.startsWith('--')) {
+      names.push(text)
+      continue
+    }
+    const numbers = (args[++i] ?? '').split(',').map(Number)
+    if (!Object.hasOwn(OPTIONS, text) || !numbers.every((n) => Number.isSafeInteger(n) && n > 0)) {
+      throw new Error(`"${text}" is no option, or its value is no number; "npm run bench -- help" lists all`)
+    }
+    options[text] = numbers
+  }
+  const [rounds, records, rows] = [options['--rounds']?.[0], options['--records']?.[0], options['--rows']]
+  return { names, size: fullSize({ ...(rounds && { rounds }), ...(records && { records }), ...(rows && { rows }) }) }
+}
+
+function chosen(names: readonly string[]): readonly Bench[] {
+  const unknown = names.filter((name) => !BENCHES.some((bench) => bench.name === name))
+  if (unknown.length > 0) throw new Error(`no such bench: ${unknown.join(', ')}; "npm run bench -- help" lists all`)
+  return names.length === 0 ? BENCHES : BENCHES.filter(({ name }) => names.includes(name))
+}
+
+/** Measures, prints the table, writes bench-results.json, and fails where a goal is missed. */
+async function measureAll(benches: readonly Bench[], size: Size): Promise<void> {
+  pinGenerator()
+  const results: BenchResult[] = []
+  for (const bench of benches) {
+    say(`${bench.name}: ${bench.what}`)
+    const result = await quietRun(bench, size, say)
+    for (const { name, detail } of result.figures) if (detail !== undefined) say(`  ${name}: ${detail}`)
+    results.push(result)
+    writeResults(await machine(), results)
+  }
+  console.table(tableRows(results))
+  say('written: bench-results.json')
+  if (!isAllMet(results)) process.exitCode = 1
+}
+
+async function doubleAccepts([count = '1000000']: readonly string[]): Promise<void> {
+  const pair = await startPair()
+  try {
+    const { sent, replayed, double } = await countDoubleAccepts(pair, Number(count), say)
+    console.log(`${sent} exchanges, ${replayed} of them sent to two processes at once: ${double} accepted twice`)
+    if (double > 0) process.exitCode = 1
+  } finally {
+    await pair.stop()
   }
 }
 
+async function against([revision]: readonly string[]): Promise<void> {
+  if (revision === undefined) throw new Error('--against needs a git revision')
+  if (!(await benchAgainst(revision, say))) process.exitCode = 1
+}
+
+async function machine() {
+  const postgres = await onServer(async (client) => (await client.query('SHOW server_version')).rows[0].server_version)
+  return describeMachine(
+    postgres,
+    execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' }).trim(),
+  )
+}
+
+function helpText(): string {
+  const list = (entries: readonly (readonly [string, string])[]) =>
+    entries.map(([name, what]) => `  ${name.padEnd(28)} ${what}`).join('\n')
+  return [
+    'npm run bench -- [bench …] [options]     all benches, or those that are named',
+    'npm run bench -- <subcommand>',
+    '',
+    `benches\n${list(BENCHES.map(({ name, what }) => [name, what]))}`,
+    '',
+    `options\n${list(Object.entries(OPTIONS))}`,
+    '',
+    `subcommands\n${list(Object.values(SUBCOMMANDS).map(({ usage, what }) => [usage, what]))}`,
+  ].join('\n')
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, async () => {
+    await stopMeasured().then(dropBenchDatabases)
+    process.exit(1)
+  })
+}
 main(process.argv.slice(2)).catch((error: unknown) => {
-  console.error(error)
+  console.error(error instanceof Error && process.env.DEBUG === undefined ? error.stack : error)
   process.exit(1)
 })

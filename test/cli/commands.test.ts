@@ -502,6 +502,19 @@ test.each<[string[], string[]]>([
   expect(seen).toEqual([expected, expected])
 })
 
+test('serve hands the number of workers to the server, and nothing where nothing is said', async () => {
+  const seen: object[] = []
+  const serve = async (settings: object) => {
+    seen.push(settings)
+  }
+  expect((await run(['serve', '--workers', '4'], { serve })).code).toBe(0)
+  expect((await run(['serve'], { serve })).code).toBe(0)
+  for (const wrong of ['0', '257', 'all', '1.5']) {
+    expect((await run(['serve', '--workers', wrong], { serve })).code).toBe(2)
+  }
+  expect(seen).toEqual([{ WRIT_WORKERS: '4' }, {}])
+})
+
 describe('api', () => {
   test('makes any call', async () => {
     const created = JSON.parse(await done(['api', 'POST', '/admin/principals', '--data', '{"id":"via-api"}']))

@@ -11,6 +11,7 @@ const program = () =>
       now: () => new Date(),
       stopped: new AbortController().signal,
       maintenance: async () => 0,
+      serve: async () => {},
     },
   })
 

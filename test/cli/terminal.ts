@@ -18,11 +18,22 @@ export interface Surroundings {
   /** Sees what is printed as it comes. */
   readonly onOut?: (text: string) => void
   readonly maintenance?: Io['maintenance']
+  readonly serve?: Io['serve']
 }
 
 /** One command line, run as the program would run it, in a world that is written down. */
 export async function writ(args: readonly string[], surroundings: Surroundings = {}): Promise<Outcome> {
-  const { env = {}, stdin = '', answer, isTerminal = false, columns = 100, stopped, onOut, maintenance } = surroundings
+  const {
+    env = {},
+    stdin = '',
+    answer,
+    isTerminal = false,
+    columns = 100,
+    stopped,
+    onOut,
+    maintenance,
+    serve,
+  } = surroundings
   let out = ''
   let err = ''
   const io: Io = {
@@ -41,6 +52,7 @@ export async function writ(args: readonly string[], surroundings: Surroundings =
     now: () => new Date(),
     stopped: stopped ?? new AbortController().signal,
     maintenance: maintenance ?? (async () => 0),
+    serve: serve ?? (async () => {}),
   }
   const code = await run(args, io)
   return { code, out, err }

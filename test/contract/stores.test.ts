@@ -312,6 +312,38 @@ describe('the status of a token', () => {
     expect(await live((await mint({ decidedOn: { resourceId: 'nowhere' } })).jti)).toBeUndefined()
   })
 
+  test('many asked for at once: one statement, each has its own answer, and one twice both', async () => {
+    const [a, b] = [await mint(), await mint({ record: { action: '{"to":"eve","type":"x"}' } })]
+    let statements = 0
+    const counted: Database['query'] = (...args) => {
+      statements += 1
+      return query(...args)
+    }
+    const { live: ask } = tokenStatus(counted)
+    const asked = await Promise.all([a.jti, 'unknown', b.jti, a.jti, '"],null'].map(ask))
+    expect(asked.map((found) => found?.action.to)).toEqual(['bob', undefined, 'eve', 'bob', undefined])
+    expect(statements).toBe(1)
+  })
+
+  test('the database away: everyone who asked is told, and nothing is asked twice', async () => {
+    const lost = Object.assign(new Error('Connection terminated'), { code: '57P01' })
+    let statements = 0
+    const { live: ask } = tokenStatus(() => {
+      statements += 1
+      return Promise.reject(lost)
+    })
+    const errors = await Promise.all(['a', 'b'].map((jti) => ask(jti).catch((error: unknown) => error)))
+    expect([errors, statements]).toEqual([[lost, lost], 1])
+  })
+
+  test('one that the database cannot be asked is a fault of its own asker only', async () => {
+    const { jti } = await mint()
+    const { live: ask } = tokenStatus(query)
+    const [found, fault] = await Promise.all([ask(jti), ask('\u0000').catch((error: unknown) => error)])
+    expect(found?.action.to).toBe('bob')
+    expect(fault).toBeInstanceOf(Error)
+  })
+
   test('a record of another kind with that jti is no action token', async () => {
     expect(await live((await mint({ record: { kind: 'agent_token' } })).jti)).toBeUndefined()
   })
@@ -407,6 +439,53 @@ describe('the tally of strangers', () => {
 })
 
 describe('pruning', () => {
+  const old = (count: number) =>
+    query(
+      `INSERT INTO replay_mark (key, request_id, expires_at)
+       SELECT decode(md5(random()::text || i), 'hex'), gen_random_uuid(), now() - interval '1 hour' FROM generate_series(1, $1::int) i`,
+      [count],
+    )
+  const oldMarks = async () => {
+    const [row] = await query<{ n: number }>(
+      `SELECT count(*)::int AS n FROM replay_mark WHERE expires_at < now() - interval '5 minutes'`,
+    )
+    return row?.n
+  }
+
+  test('goes on until nothing is left, and ends between two batches when it is told to', async () => {
+    await old(5_001)
+    let batches = 0
+    await prune(query, unexpected, () => ++batches <= 1)
+    expect(await oldMarks()).toBe(3_001)
+    await prune(query)
+    expect(await oldMarks()).toBe(0)
+  })
+
+  test('a table that cannot be pruned keeps none of the others from it', async () => {
+    await old(1)
+    await query(`INSERT INTO token_use (jti, consumed_by, consumed_at, forget_at) VALUES ('prune', 'a', now(), now())`)
+    const [locked, faults] = [new Error('locked'), [] as unknown[]]
+    const failing: Database['query'] = (sql, ...rest) =>
+      sql.includes('FROM replay_mark') ? Promise.reject(locked) : query(sql, ...rest)
+    await prune(failing, (error) => faults.push(error))
+    expect(faults).toEqual([locked])
+    expect([await oldMarks(), await query(`SELECT 1 FROM token_use WHERE jti = 'prune'`)]).toEqual([1, []])
+    await expect(prune(failing)).rejects.toBe(locked)
+    await prune(query)
+  })
+
+  test('a database that is away is not asked for the next table', async () => {
+    let asked = 0
+    const lost = Object.assign(new Error('Connection terminated'), { code: '57P01' })
+    const away: Database['query'] = () => {
+      asked += 1
+      return Promise.reject(lost)
+    }
+    const faults: unknown[] = []
+    await prune(away, (error) => faults.push(error))
+    expect([asked, faults]).toEqual([1, [lost]])
+  })
+
   test('removes what can no longer be presented, and nothing that can', async () => {
     const now = Math.floor(Date.now() / 1_000)
     const marks = { gone: { ...newMark(), until: now - 120 }, late: { ...newMark(), until: now - 5 }, live: newMark() }

@@ -205,6 +205,25 @@ describe('the key-encryption key', () => {
     await (await startProcess({ ...folder.settings, WRIT_KEY_ENCRYPTION_KEY: KEY })).end('SIGKILL')
   })
 
+  test('comes from a file of its own, without the end of its line; what is wrong in it is not repeated', async () => {
+    const folder = newFolder()
+    const path = join(folder.dataDirectory, '..', 'secret')
+    const settings = { ...folder.settings, WRIT_KEY_ENCRYPTION_KEY_FILE: path }
+    writeFileSync(path, `${KEY}\n`)
+    await (await startProcess(settings)).end('SIGTERM')
+    // The same key, said the other way, opens what was sealed.
+    await (await startProcess({ ...folder.settings, WRIT_KEY_ENCRYPTION_KEY: KEY })).end('SIGKILL')
+    for (const wrong of [`${KEY}\n\n`, ` ${KEY}`, `${KEY}A`]) {
+      writeFileSync(path, wrong)
+      const { code, stderr } = await launch(settings).ended
+      expect(code).toBe(1)
+      expect(complaints(stderr)).toEqual([
+        expect.stringContaining('keyEncryptionKey (WRIT_KEY_ENCRYPTION_KEY_FILE): must be'),
+      ])
+      expect(stderr).not.toContain(KEY)
+    }
+  })
+
   test('a file that holds none is refused in one line', async () => {
     const folder = newFolder()
     await mkdir(folder.dataDirectory, { recursive: true })
@@ -218,7 +237,14 @@ describe('the key-encryption key', () => {
 describe('what stops a start, in one line that names it', () => {
   const DATABASE_URL = 'postgresql://nobody@127.0.0.1:1/none'
   // At once: nothing but the start itself is waited for.
-  test.concurrent.each<{ name: string; settings?: Settings; file?: unknown; says: string | RegExp }>([
+  test.concurrent.each<{
+    name: string
+    settings?: Settings
+    file?: unknown
+    says: string | RegExp
+    /** One, but where the primary adds its own. */
+    lines?: number
+  }>([
     { name: 'an unknown variable', settings: { WRIT_PROT: '3000' }, says: 'unknown environment variable WRIT_PROT' },
     {
       name: 'a variable named like a built-in member',
@@ -232,6 +258,18 @@ describe('what stops a start, in one line that names it', () => {
       says: '"perMinute"',
     },
     { name: 'a port that is no number', settings: { WRIT_PORT: 'http' }, says: 'port (WRIT_PORT)' },
+    {
+      name: 'two workers on the embedded database',
+      settings: { WRIT_WORKERS: '2' },
+      says: /workers \(WRIT_WORKERS\): the embedded database belongs to one process: set DATABASE_URL/,
+    },
+    { name: 'no workers', settings: { WRIT_WORKERS: '0' }, says: 'workers (WRIT_WORKERS)' },
+    {
+      name: 'workers on a database that is not there, once and not by each',
+      settings: { WRIT_WORKERS: '3', DATABASE_URL },
+      says: /^writ: the database cannot be reached: .*\nwrit: the first worker could not start$/m,
+      lines: 2,
+    },
     { name: 'a port out of range', settings: { WRIT_PORT: '65536' }, says: 'port (WRIT_PORT)' },
     { name: 'a negative port', settings: { WRIT_PORT: '-1' }, says: 'port (WRIT_PORT)' },
     {
@@ -277,6 +315,31 @@ describe('what stops a start, in one line that names it', () => {
       settings: { DATABASE_URL },
       says: /the database cannot be reached: .*127\.0\.0\.1:1; check DATABASE_URL/,
     },
+    {
+      name: 'a secret in a file and in the environment',
+      settings: { DATABASE_URL, DATABASE_URL_FILE: '/nowhere/url' },
+      says: 'DATABASE_URL and DATABASE_URL_FILE are both set',
+    },
+    {
+      name: 'a secret in a file that is not there',
+      settings: { WRIT_KEY_ENCRYPTION_KEY_FILE: '/nowhere/kek' },
+      says: /WRIT_KEY_ENCRYPTION_KEY_FILE: \/nowhere\/kek cannot be read: ENOENT/,
+    },
+    {
+      name: 'a secret in a file that is a folder',
+      settings: { DATABASE_URL_FILE: '/tmp' },
+      says: /DATABASE_URL_FILE: \/tmp cannot be read: EISDIR/,
+    },
+    {
+      name: 'a secret in a file that is empty',
+      settings: { DATABASE_URL_FILE: '/dev/null' },
+      says: 'DATABASE_URL_FILE: /dev/null is empty',
+    },
+    {
+      name: 'a file for what is no secret',
+      settings: { WRIT_PORT_FILE: '/dev/null' },
+      says: 'unknown environment variable WRIT_PORT_FILE',
+    },
     { name: 'another schema', settings: { DATABASE_URL: `${DATABASE_URL}?schema=other` }, says: 'the schema "other"' },
     {
       name: 'a config file that is not there',
@@ -295,7 +358,7 @@ describe('what stops a start, in one line that names it', () => {
       settings: { NODE_ENV: 'production', WRIT_ISSUER: 'https://as.example' },
       says: 'DATABASE_URL',
     },
-  ])('$name', async ({ settings = {}, file, says }) => {
+  ])('$name', async ({ settings = {}, file, says, lines = 1 }) => {
     const folder = newFolder(settings)
     const path = join(folder.dataDirectory, '..', 'own.json')
     if (file !== undefined) writeFileSync(path, JSON.stringify(file))
@@ -304,7 +367,7 @@ describe('what stops a start, in one line that names it', () => {
       ...(file !== undefined && { WRIT_CONFIG: path }),
     }).ended
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
-    expect(complaints(stderr)).toEqual([expect.stringMatching(/^writ: /)])
+    expect(complaints(stderr)).toEqual(Array.from({ length: lines }, () => expect.stringMatching(/^writ: /)))
     expect(stderr).toMatch(says)
   })
 

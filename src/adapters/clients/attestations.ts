@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import { sha256Base64url } from '../../core/hash.ts'
 import { isRefusal, refuse } from '../../core/refusal.ts'
 import {
   type AttestationRefusal,
@@ -51,7 +51,7 @@ export function attestationVerifier({
   const verified = new LRUCache<string, Attested & { readonly kid: string }>({ max: remembered })
   return {
     verify: async (jwt, now) => {
-      const digest = createHash('sha256').update(jwt).digest('base64url')
+      const digest = sha256Base64url(jwt)
       const known = verified.get(digest)
       // A signing key that turned out to be compromised verifies nothing any more, nor what it verified before.
       if (known !== undefined && keys.verificationKey(known.kid) !== undefined) {

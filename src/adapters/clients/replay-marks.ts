@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { sha256Hex } from '../../core/hash.ts'
 import type { ReplayMark } from '../../ports.ts'
 import type { AssertionClaims } from '../../wire/client-assertion.ts'
 import type { Proof } from '../../wire/dpop.ts'
@@ -14,5 +14,4 @@ export function proofMark({ jkt, jti, iat, rememberUntil }: Proof): ReplayMark {
 }
 
 /** The parts are told apart by a byte that neither a client id nor a thumbprint can hold. */
-const markKey = (kind: string, owner: string, jti: string): string =>
-  createHash('sha256').update(`${kind}\n${owner}\n${jti}`).digest('hex')
+const markKey = (kind: string, owner: string, jti: string): string => sha256Hex(`${kind}\n${owner}\n${jti}`)

@@ -1,25 +1,10 @@
-import { ownerKey } from '../../core/delegation/charge.ts'
+import { type Charge, ownerKey } from '../../core/delegation/charge.ts'
 import type { RefusalCode } from '../../core/refusal.ts'
 import type { CommitEntry, CommitOutcome, Issuance } from '../../ports.ts'
+import { grouped } from './grouped.ts'
 import type { Query } from './open-database.ts'
 
-/** Entries of one flush at most; more wait for the next. */
-const MAX_FLUSH = 128
 const COMMIT = 'SELECT n, outcome, stored, reached, claims FROM writ_commit($1::jsonb, $2::jsonb, $3::int)'
-
-/** Entries that may wait; one more is refused at once, as if the database were away. */
-const MAX_WAITING = 10_000
-
-/** The database does not keep up: nothing was written for this entry. */
-export class CommitQueueFull extends Error {
-  override readonly name = 'CommitQueueFull'
-}
-
-interface Waiting {
-  readonly entry: CommitEntry
-  readonly resolve: (outcome: CommitOutcome) => void
-  readonly reject: (error: unknown) => void
-}
 
 interface OutcomeRow {
   readonly n: number
@@ -32,76 +17,41 @@ interface OutcomeRow {
 export interface GroupCommit extends Issuance {
   /** Waits until everything that was handed in has its answer. */
   readonly drain: () => Promise<void>
+  /** Entries that wait for the next flush. */
+  readonly waiting: () => number
 }
 
 /**
- * Concurrent issuances share one round trip: entries are collected while a flush is under way, then go together.
+ * Concurrent issuances share one round trip (`grouped`).
  *
- * An entry that PostgreSQL rejects must refuse only its own caller, so a flush that fails as a whole is repeated entry by
- * entry; it was rolled back, so nothing is done twice. When the database went away nobody knows whether it was committed:
- * then nothing is repeated and nothing is signed.
+ * A flush that fails as a whole was rolled back, so nothing is done twice when it is repeated entry by entry. When the database
+ * went away nobody knows whether it was committed: then nothing is repeated and nothing is signed.
  */
 export function groupCommit(
   query: Query,
   storedRefusalsPerHour: number,
   isUnavailable: (error: unknown) => boolean,
 ): GroupCommit {
-  const waiting: Waiting[] = []
-  let flushing: Promise<void> | undefined
-
-  const commit = async (entries: readonly CommitEntry[]): Promise<CommitOutcome[]> => {
+  const askAll = async (entries: readonly CommitEntry[]): Promise<CommitOutcome[]> => {
     const [rows, marks] = [entries.map(toRow), entries.flatMap(toMarks)]
     const answers = await query<OutcomeRow>(
       COMMIT,
       [JSON.stringify(rows), JSON.stringify(marks), storedRefusalsPerHour],
       'writ_commit',
     )
-    const outcomes = entries.map((_, n) => answers.find((answer) => answer.n === n))
-    return outcomes.map((answer) => {
+    const byEntry = new Map(answers.map((answer) => [answer.n, answer]))
+    return entries.map((_, n) => {
+      const answer = byEntry.get(n)
       if (answer === undefined) throw new Error('the commit did not answer for every entry')
       return toOutcome(answer)
     })
   }
-  const flush = async (batch: readonly Waiting[]) => {
-    try {
-      const outcomes = await commit(batch.map(({ entry }) => entry))
-      for (const [n, { resolve }] of batch.entries()) resolve(outcomes[n] as CommitOutcome)
-    } catch (error) {
-      if (isUnavailable(error)) {
-        // Whoever waits would only wait for the same: nobody is served by standing in line for a database that is away.
-        for (const { reject } of [...batch, ...waiting.splice(0)]) reject(error)
-      } else if (batch.length > 1) {
-        for (const one of batch) await flush([one])
-      } else {
-        await keepMarks(batch[0] as Waiting, error)
-      }
-    }
-  }
   /** An entry that the database rejects is a fault; what it had used up is used up all the same. */
-  const keepMarks = async ({ entry, reject }: Waiting, error: unknown) => {
-    const { attemptId, marks } = entry
-    if (marks.length > 0) await commit([{ attemptId, marks, decision: 'none' }]).catch(() => undefined)
-    reject(error)
+  const afterRejection = async ({ attemptId, marks }: CommitEntry) => {
+    if (marks.length > 0) await askAll([{ attemptId, marks, decision: 'none' }])
   }
-  const flushAll = async () => {
-    // What arrived in this turn of the event loop goes together.
-    await new Promise(setImmediate)
-    while (waiting.length > 0) {
-      await flush(waiting.splice(0, MAX_FLUSH))
-    }
-    flushing = undefined
-  }
-  return {
-    commit: (entry) =>
-      new Promise((resolve, reject) => {
-        if (waiting.length >= MAX_WAITING) return reject(new CommitQueueFull('too many requests wait for the database'))
-        waiting.push({ entry, resolve, reject })
-        flushing ??= flushAll()
-      }),
-    drain: async () => {
-      while (flushing !== undefined) await flushing
-    },
-  }
+  const { ask, drain, waiting } = grouped({ askAll, isUnavailable, afterRejection })
+  return { commit: ask, drain, waiting }
 }
 
 function toOutcome({ outcome, stored, reached, claims }: OutcomeRow): CommitOutcome {
@@ -111,13 +61,20 @@ function toOutcome({ outcome, stored, reached, claims }: OutcomeRow): CommitOutc
   return { outcome: 'refused', code: outcome as RefusalCode, isStored: stored, ...(reached !== null && { reached }) }
 }
 
-/** The entry as the function's `entries` parameter names its members. */
+/**
+ * The entry as the function's `entries` parameter names its members.
+ *
+ * One object literal, whatever the decision: what is undefined is left out of the JSON text, and objects that are put together
+ * from parts would cost several times as much for every exchange.
+ */
 function toRow(entry: CommitEntry, n: number): object {
   if (entry.decision === 'none') return { n, decision: 'none' }
-  const { record } = entry
+  const { record, decision } = entry
+  const issued = decision === 'issued' ? entry : undefined
+  const { decidedOn, turn } = issued ?? {}
   return {
     n,
-    decision: entry.decision,
+    decision,
     id: record.id,
     kind: record.kind,
     refusal: record.refusal,
@@ -139,26 +96,32 @@ function toRow(entry: CommitEntry, n: number): object {
     because: record.because,
     token_issued_at: record.tokenIssuedAt,
     token_expires_at: record.tokenExpiresAt,
-    token_lineage: record.tokenLineage,
+    // Never left out: of an array that is not there SQL does not know whether it is empty, and would look for its last token.
+    token_lineage: record.tokenLineage ?? [],
     request_id: record.requestId,
-    ...(entry.decision === 'issued' && toGrounds(entry)),
+    request: issued?.attemptId,
+    assertion_kid: decidedOn?.assertionKid,
+    lineage: decidedOn?.lineage,
+    actors: decidedOn?.actors.map(({ id }) => id),
+    actor_versions: decidedOn?.actors.map(({ version }) => version),
+    resource_id: decidedOn?.resourceId,
+    resource_version: decidedOn?.resourceVersion,
+    client_version: decidedOn?.clientVersion,
+    charges: issued?.charges.map(toCharge),
+    turn_key: turn?.key,
+    turn_until: turn?.until,
+    claims: turn?.claimsJson,
   }
 }
 
-const toGrounds = ({ attemptId, decidedOn, charges, turn }: CommitEntry & { readonly decision: 'issued' }) => ({
-  request: attemptId,
-  assertion_kid: decidedOn.assertionKid,
-  lineage: decidedOn.lineage,
-  actors: decidedOn.actors.map(({ id }) => id),
-  actor_versions: decidedOn.actors.map(({ version }) => version),
-  resource_id: decidedOn.resourceId,
-  resource_version: decidedOn.resourceVersion,
-  client_version: decidedOn.clientVersion,
-  charges: charges.map(({ owner, rule, max, amount, seconds, label }) => ({
-    ...{ owner: ownerKey(owner), rule, max, amount, seconds, label },
-    ...(owner.until !== undefined && { until: owner.until.getTime() / 1_000 }),
-  })),
-  ...(turn !== undefined && { turn_key: turn.key, turn_until: turn.until, claims: turn.claimsJson }),
+const toCharge = ({ owner, rule, max, amount, seconds, label }: Charge) => ({
+  owner: ownerKey(owner),
+  rule,
+  max,
+  amount,
+  seconds,
+  label,
+  until: owner.until === undefined ? undefined : owner.until.getTime() / 1_000,
 })
 
 const toMarks = (entry: CommitEntry, n: number) =>

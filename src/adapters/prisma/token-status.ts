@@ -1,24 +1,34 @@
 import type { IncomingTokens } from '../../chain-ports.ts'
 import type { JsonObject } from '../../core/json.ts'
 import type { TokenStatus } from '../../ports.ts'
+import { isDatabaseUnavailable } from './database-errors.ts'
+import { grouped } from './grouped.ts'
 import type { Query } from './open-database.ts'
 
-/** Live (writ_live_token says what that is) and not used up. */
+/** Each that is live (writ_live_token says what that is) and not used up, with its place among those that were asked for. */
 const LIVE = `
-  SELECT l.action FROM writ_live_token($1, clock_timestamp()) l
-  WHERE NOT EXISTS (SELECT 1 FROM token_use u WHERE u.jti = $1)`
+  SELECT (q.n - 1)::int AS n, l.action FROM jsonb_array_elements_text($1::jsonb) WITH ORDINALITY AS q (jti, n)
+  CROSS JOIN LATERAL writ_live_token(q.jti, clock_timestamp()) l
+  WHERE NOT EXISTS (SELECT 1 FROM token_use u WHERE u.jti = q.jti)`
 const INCOMING = `
   SELECT l.action, c.delegation, c.token_lineage FROM writ_live_token($1, clock_timestamp()) l
   JOIN record c ON c.jti = $1`
 
-export function tokenStatus(query: Query): TokenStatus {
-  return {
-    live: async (jti) => {
-      const [row] = await query<{ action: string }>(LIVE, [jti], 'live_token')
-      // Our own canonical text, written when the token was recorded.
-      return row === undefined ? undefined : { action: JSON.parse(row.action) as JsonObject }
+/** Tokens that come back for introspection: those that are asked for at once are looked up together (`grouped`). */
+export function tokenStatus(query: Query, isUnavailable = isDatabaseUnavailable): TokenStatus {
+  const { ask } = grouped<string, { readonly action: JsonObject } | undefined>({
+    isUnavailable,
+    askAll: async (jtis) => {
+      const rows = await query<{ n: number; action: string }>(LIVE, [JSON.stringify(jtis)], 'live_tokens')
+      const actions = new Map(rows.map(({ n, action }) => [n, action]))
+      return jtis.map((_, n) => {
+        const action = actions.get(n)
+        // Our own canonical text, written when the token was recorded.
+        return action === undefined ? undefined : { action: JSON.parse(action) as JsonObject }
+      })
     },
-  }
+  })
+  return { live: ask }
 }
 
 /** Tokens that are exchanged for another: on record and live, whether consumed or not. */

@@ -11,6 +11,7 @@ import { addMaintenance } from './maintenance.ts'
 import { addPrincipals } from './principals.ts'
 import { addRecords } from './records.ts'
 import { addResources } from './resources.ts'
+import { addServe } from './serve.ts'
 import { addStop } from './stop.ts'
 import { addTry } from './try.ts'
 
@@ -23,5 +24,5 @@ export function addCommands(program: Command, io: Io): void {
   program.commandsGroup('What was done, and stopping it:')
   for (const add of [addRecords, addTokens, addStop]) add(program, io)
   program.commandsGroup('The server:')
-  for (const add of [addAdmin, addClients, addSigningKeys, addApi, addMaintenance]) add(program, io)
+  for (const add of [addServe, addAdmin, addClients, addSigningKeys, addApi, addMaintenance]) add(program, io)
 }

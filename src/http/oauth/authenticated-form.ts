@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http'
-import type { Context } from 'koa'
 import {
   type AuthenticatedClient,
   type AuthenticatePorts,
   authenticateClient,
 } from '../../commands/authenticate-client.ts'
 import { isRefusal, type Refusal } from '../../core/refusal.ts'
+import type { Door } from '../door.ts'
 import { clientEvidence, refuseOtherAuthentication } from './client-evidence.ts'
 import { answerOAuthError } from './oauth-error.ts'
 import { readForm } from './read-form.ts'
@@ -23,7 +23,7 @@ export interface AuthenticatedFormParts extends AuthenticatedEndpointParts<unkno
   /** Path of the endpoint: what a proof must name, when there is one. */
   readonly path: string
   /** What the parameters alone decide, before anybody is authenticated. */
-  readonly refuseParameters: (form: ReadonlyMap<string, string>, context: Context) => Refusal | undefined
+  readonly refuseParameters: (form: ReadonlyMap<string, string>, context: Door) => Refusal | undefined
   /** How the parameters come; default: as a form. */
   readonly read?: (request: IncomingMessage) => Promise<ReadonlyMap<string, string> | Refusal>
 }
@@ -34,7 +34,7 @@ export interface AuthenticatedFormParts extends AuthenticatedEndpointParts<unkno
  * @returns undefined when the refusal has been answered.
  */
 export async function authenticatedForm(
-  context: Context,
+  context: Door,
   { ports, throttle, nextNonce, path, refuseParameters, read = readForm }: AuthenticatedFormParts,
 ): Promise<(AuthenticatedClient & { readonly form: ReadonlyMap<string, string> }) | undefined> {
   if (nextNonce !== undefined) context.set('DPoP-Nonce', nextNonce())

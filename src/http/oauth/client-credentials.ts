@@ -1,15 +1,15 @@
-import type { Context } from 'koa'
 import { type AuthenticatePorts, authenticateClient } from '../../commands/authenticate-client.ts'
 import { type AgentTokenPorts, issueAgentToken } from '../../commands/issue-agent-token.ts'
 import { refuseWhileStopped, type StopPorts } from '../../commands/refuse-while-stopped.ts'
 import type { Client } from '../../core/agent/client.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
+import type { Door } from '../door.ts'
 import { clientEvidence } from './client-evidence.ts'
 import { answerOAuthError } from './oauth-error.ts'
 import type { FailureThrottle } from './throttle.ts'
 
 /** Passes a request on to oidc-provider, with the parameters that were read. */
-export type PassToProvider = (context: Context, form: ReadonlyMap<string, string>) => Promise<void>
+export type PassToProvider = (context: Door, form: ReadonlyMap<string, string>) => Promise<void>
 
 export interface ClientCredentialsParts {
   readonly ports: AuthenticatePorts & StopPorts & AgentTokenPorts
@@ -25,7 +25,7 @@ export interface ClientCredentialsParts {
  * repeats what it checks itself. Whoever authenticated by an attestation is given his token here.
  */
 export async function grantClientCredentials(
-  context: Context,
+  context: Door,
   form: ReadonlyMap<string, string>,
   { ports, passToProvider, throttle }: ClientCredentialsParts,
 ): Promise<void> {

@@ -1,7 +1,7 @@
-import type { Context } from 'koa'
 import type { Refused } from '../../commands/issue-action-token.ts'
 import { type Refusal, type RefusalCode, refuse } from '../../core/refusal.ts'
 import { TURN } from '../../core/token/turn.ts'
+import type { Door } from '../door.ts'
 import { answerOAuthError } from './oauth-error.ts'
 import type { FailureThrottle } from './throttle.ts'
 
@@ -48,7 +48,7 @@ export function exchangeParameters(form: ReadonlyMap<string, string>): ExchangeP
 }
 
 /** Answers that the exchange was refused, naming the record of a decision. */
-export function answerRefused(context: Context, outcome: Refused, throttle: FailureThrottle): void {
+export function answerRefused(context: Door, outcome: Refused, throttle: FailureThrottle): void {
   const refusal = outcome.isClientKnown ? outcome.refusal : throttle.failed(context, outcome.refusal)
   answerOAuthError(context, refusal, decisionOf({ ...outcome, refusal }))
 }

@@ -1,6 +1,6 @@
-import type { Context } from 'koa'
 import type { Refusal, RefusalCode } from '../../core/refusal.ts'
 import { describeRefusal } from '../../wire/error-description.ts'
+import type { Door } from '../door.ts'
 
 interface OAuthError {
   readonly status: number
@@ -108,11 +108,12 @@ const RETRY_AFTER_SECONDS = 1
 
 /** Answers with a refusal (RFC 6749 §5.2). */
 export function answerOAuthError(
-  context: Context,
+  context: Door,
   refusal: Refusal,
   members: Readonly<Record<string, string>> = {},
 ): void {
   const { status, body } = oauthError(refusal, members)
+  context.state.refusal = refusal.code
   writeOAuthError(context, status, body)
 }
 
@@ -123,12 +124,12 @@ export function oauthError(refusal: Refusal, members: Readonly<Record<string, st
 }
 
 /** Answers that a store or the signer is away: nothing was issued. */
-export function answerUnavailable(context: Context): void {
+export function answerUnavailable(context: Door): void {
   const error_description = 'temporarily unavailable, nothing was issued'
   writeOAuthError(context, 503, { error: 'temporarily_unavailable', error_description })
 }
 
-function writeOAuthError(context: Context, status: number, body: object): void {
+function writeOAuthError(context: Door, status: number, body: object): void {
   context.status = status
   context.set('Cache-Control', 'no-store')
   if (status === 429 || status === 503) context.set('Retry-After', String(RETRY_AFTER_SECONDS))

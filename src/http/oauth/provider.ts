@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Context } from 'koa'
 import Provider, { type AdapterFactory, type Configuration, errors } from 'oidc-provider'
 import type { Client } from '../../core/agent/client.ts'
+import type { Door } from '../door.ts'
 import type { PassToProvider } from './client-credentials.ts'
+import { withRequestContext } from './request-context.ts'
 import { CLIENT_CREDENTIALS } from './token.ts'
 import { TOKEN_EXCHANGE } from './token-exchange.ts'
 
@@ -67,12 +68,12 @@ export function openProvider(parts: ProviderParts): PassToProvider {
     behindIssuer(context, parts.issuer)
     Object.assign(context.req, { body: Object.fromEntries(form) })
     context.respond = false
-    await handle(context.req, context.res)
+    await withRequestContext(() => handle(context.req, context.res))
   }
 }
 
 /** oidc-provider builds URLs from `Host` and judges by `Origin`; what a caller says there must not matter. */
-function behindIssuer({ req }: Context, issuer: string): void {
+function behindIssuer({ req }: Door, issuer: string): void {
   const { host, protocol } = new URL(issuer)
   req.headers.host = host
   req.headers['x-forwarded-host'] = host

@@ -1,7 +1,7 @@
-import type { Context } from 'koa'
 import { type DelegateOnPorts, type DelegateOnRequest, delegateOn } from '../../commands/delegate-on.ts'
 import { parseJson } from '../../core/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
+import type { Door } from '../door.ts'
 import { clientEvidence } from './client-evidence.ts'
 import { ACCESS_TOKEN_TYPE, answerRefused, type ExchangeParameters } from './exchange-parameters.ts'
 import { answerOAuthError } from './oauth-error.ts'
@@ -23,7 +23,7 @@ export type SubDelegationPorts = DelegateOnPorts & { readonly issuer: string }
  * DIVERGENCE: RFC 8693 has `actor_token` for the party that acts now; here it names the next actor, who need not call.
  */
 export async function exchangeForDelegation(
-  context: Context,
+  context: Door,
   form: ReadonlyMap<string, string>,
   exchange: ExchangeParameters,
   ports: SubDelegationPorts,

@@ -1,5 +1,5 @@
-import type { Context } from 'koa'
 import { type Refusal, refuse } from '../../core/refusal.ts'
+import type { Door } from '../door.ts'
 import type { RateLimiter } from '../rate-limit.ts'
 
 /**
@@ -11,7 +11,7 @@ import type { RateLimiter } from '../rate-limit.ts'
  */
 export interface FailureThrottle {
   /** Counts one failure and tells what to answer: the refusal, or that there were too many. */
-  readonly failed: (context: Context, refusal: Refusal) => Refusal
+  readonly failed: (context: Door, refusal: Refusal) => Refusal
 }
 
 /** The address is the connection's own: no header says who is asking. */

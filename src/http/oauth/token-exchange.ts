@@ -1,4 +1,3 @@
-import type { Context } from 'koa'
 import {
   type Issued,
   type IssueOutcome,
@@ -10,6 +9,7 @@ import {
 import { isJsonArray, type JsonValue, parseJson } from '../../core/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import { TURN } from '../../core/token/turn.ts'
+import type { Door } from '../door.ts'
 import { clientEvidence } from './client-evidence.ts'
 import {
   ACCESS_TOKEN_TYPE,
@@ -28,11 +28,12 @@ const MAX_BATCH = 32
 
 /** The door of the exchange (RFC 8693 §2): reads the parameters, calls the command, answers in the words of the RFC. */
 export async function exchangeToken(
-  context: Context,
+  context: Door,
   form: ReadonlyMap<string, string>,
   ports: IssuePorts & SubDelegationPorts,
   throttle: FailureThrottle,
 ): Promise<void> {
+  context.state.isExchange = true
   const parameters = exchangeParameters(form)
   if (isRefusal(parameters)) return answerOAuthError(context, parameters)
   if (form.has('actor_token') || form.has('actor_token_type')) {
@@ -51,7 +52,7 @@ export async function exchangeToken(
 
 /** Several actions of one turn, with one proof: what refuses only one of them is said in its place. */
 async function exchangeBatch(
-  context: Context,
+  context: Door,
   batch: string | undefined,
   parameters: ExchangeParameters,
   call: Pick<Parameters<typeof issueActionTokens>[1], 'evidence' | 'requestId'>,

@@ -1,9 +1,9 @@
-import type { Context, Middleware } from 'koa'
 import type { AuthenticatePorts } from '../../commands/authenticate-client.ts'
 import type { IssuePorts } from '../../commands/issue-action-token.ts'
 import type { AgentTokenPorts } from '../../commands/issue-agent-token.ts'
 import type { StopPorts } from '../../commands/refuse-while-stopped.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
+import type { Door } from '../door.ts'
 import { grantClientCredentials, type PassToProvider } from './client-credentials.ts'
 import { refuseOtherAuthentication } from './client-evidence.ts'
 import { answerOAuthError } from './oauth-error.ts'
@@ -28,8 +28,13 @@ export interface TokenEndpointParts {
  * DECISION: the exchange is our own door. Through oidc-provider's pipeline it would cost several times the CPU, and its
  * replay check is find, then write. The library serves the grants that people and administrators use.
  */
-export function tokenEndpoint({ ports, passToProvider, throttle, nextNonce }: TokenEndpointParts): Middleware {
-  const answer = async (context: Context, form: ReadonlyMap<string, string>) => {
+export function tokenEndpoint({
+  ports,
+  passToProvider,
+  throttle,
+  nextNonce,
+}: TokenEndpointParts): (door: Door) => Promise<void> {
+  const answer = async (context: Door, form: ReadonlyMap<string, string>) => {
     const grant = form.get('grant_type')
     switch (grant) {
       case TOKEN_EXCHANGE: {

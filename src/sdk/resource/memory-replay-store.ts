@@ -1,5 +1,5 @@
-import { createExpiringDigests, LAST_SECOND } from './expiring-digests.ts'
-import type { MarkResult, ReplayMark, ReplayStore } from './replay-store.ts'
+import { createExpiringDigests, type Digest, LAST_SECOND } from './expiring-digests.ts'
+import { isRepeated, type MarkResult, type ReplayMark, type ReplayStore } from './replay-store.ts'
 
 /**
  * Makes a replay store in memory, for a resource served by one process. About 24 bytes a mark, at most 64.
@@ -35,21 +35,35 @@ export function createMemoryReplayStore({ maxEntries = 1_000_000 } = {}): Replay
     digests.sweep(second)
   }
 
+  /** The last few digests, in turn: what `has` was asked for is marked a moment later. */
+  const recent: { readonly key: string; readonly digest: Digest }[] = []
+  let turn = 0
+  function digestOf(key: string): Digest {
+    for (const one of recent) if (one.key === key) return one.digest
+    const digest = digests.digest(key)
+    recent[turn] = { key, digest }
+    turn = (turn + 1) % RECENT
+    return digest
+  }
+
   return {
+    has(key, now) {
+      arriveAt(secondOf(Math.floor(now.getTime() / 1000)))
+      return digests.has(digestOf(key), current)
+    },
     // Synchronous from the first look to the last write: nothing comes in between.
     mark(marks: readonly ReplayMark[], now: Date): MarkResult {
       arriveAt(secondOf(Math.floor(now.getTime() / 1000)))
-      const found = marks.map(({ key }) => digests.digest(key))
-      const seen = marks.find(
-        ({ key }, i) =>
-          digests.has(found[i] as (typeof found)[0], current) || marks.findIndex((other) => other.key === key) !== i,
-      )
-      if (seen !== undefined) return { seen: seen.key }
+      for (let i = 0; i < marks.length; i++) {
+        const { key } = marks[i] as ReplayMark
+        if (digests.has(digestOf(key), current) || isRepeated(marks, i)) return { seen: key }
+      }
       if (live + marks.length > maxEntries) return 'full'
       // A mark lives through the whole second of its `until`, and at least for now, even if it says it should not.
       const ends = marks.map(({ until }) => Math.max(secondOf(Math.ceil(until)), current))
-      for (const [i, end] of ends.entries()) {
-        digests.add(found[i] as (typeof found)[0], end, current)
+      for (let i = 0; i < marks.length; i++) {
+        const end = ends[i] as number
+        digests.add(digestOf((marks[i] as ReplayMark).key), end, current)
         ending.set(end, (ending.get(end) ?? 0) + 1)
         live++
       }
@@ -57,6 +71,9 @@ export function createMemoryReplayStore({ maxEntries = 1_000_000 } = {}): Replay
     },
   }
 }
+
+/** Digests at hand: those of a few requests that are under way. */
+const RECENT = 8
 
 /** Seconds since the epoch that fit into a mark. @throws for what is no number: it would never be found again. */
 function secondOf(second: number): number {

@@ -20,11 +20,22 @@ export type MarkResult = 'marked' | 'full' | { readonly seen: string }
  */
 export interface ReplayStore {
   readonly mark: (marks: readonly ReplayMark[], now: Date) => MarkResult | Promise<MarkResult>
+  /**
+   * Whether a key is marked, for a store that can say so at once: a replay is then refused before any signature is checked.
+   * It decides of nothing else; without it a replay is refused by `mark`.
+   */
+  readonly has?: (key: string, now: Date) => boolean
 }
 
 /** The first mark whose key was named before in the same call: it is a replay of itself. */
 export function repeatedMark(marks: readonly ReplayMark[]): ReplayMark | undefined {
-  return marks.find(({ key }, i) => marks.findIndex((other) => other.key === key) !== i)
+  return marks.find((_, i) => isRepeated(marks, i))
+}
+
+/** Whether the key of a mark was named before it. */
+export function isRepeated(marks: readonly ReplayMark[], i: number): boolean {
+  for (let j = 0; j < i; j++) if (marks[j]?.key === marks[i]?.key) return true
+  return false
 }
 
 /** The last whole second of a mark. @throws RangeError for what is no number: it would never be found again. */

@@ -12,7 +12,9 @@ export function headerValues({ rawHeaders }: ResourceRequest, name: string): str
   const wanted = name.toLowerCase()
   const values: string[] = []
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    if (rawHeaders[i]?.toLowerCase() === wanted) values.push(rawHeaders[i + 1] ?? '')
+    const there = rawHeaders[i] ?? ''
+    // Header names are ASCII, whose lower case is as long: most are told apart by their length.
+    if (there.length === wanted.length && there.toLowerCase() === wanted) values.push(rawHeaders[i + 1] ?? '')
   }
   return values
 }

@@ -1,9 +1,14 @@
 import { sha256Base64url } from '../../core/hash.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { isRefusal, refuse } from '../../core/refusal.ts'
-import { checkAccessToken, readAccessToken } from '../../wire/access-token.ts'
+import {
+  checkTokenClaims,
+  checkTokenSignature,
+  readAccessToken,
+  type VerificationKey,
+} from '../../wire/access-token.ts'
 import type { ActionTokenClaims } from '../../wire/access-token-claims.ts'
-import { checkProof, type Proof } from '../../wire/dpop.ts'
+import { checkProofClaims, checkProofSignature, type Proof, readProof } from '../../wire/dpop.ts'
 import { createKeyObjectCache } from '../../wire/key-object-cache.ts'
 import { type ActionTypes, type ActualAction, createActionCheck } from './actual-action.ts'
 import { type Admitted, callOf, registerAdmission } from './admission.ts'
@@ -22,7 +27,7 @@ import { externalUrl, type ResourceRequest } from './resource-request.ts'
 import type { ResultStore } from './result-store.ts'
 import { createRevocationFollower, type RevocationsOptions } from './revocation-follower.ts'
 import { isOrigin } from './transport.ts'
-import { useUp } from './use-up.ts'
+import { proofReplayed, tokenReplayed, useUp } from './use-up.ts'
 
 /** What a resource server must say of itself. Nothing that guards a check has a default. */
 export interface ResourceServerOptions {
@@ -118,16 +123,19 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
       ? undefined
       : createRevocationFollower({ issuer, resource }, options.revocations, issuerKeys, now)
   const consumption = options.consume === undefined ? undefined : createConsumption(issuer, options.consume, now)
+  // Where the issuer decides of the token, or claims that nothing forgets, a retry must come as far as to them.
+  const isTokenDecidedElsewhere = consumption !== undefined || results?.isDurable === true
 
-  async function verify(request: ResourceRequest): Promise<UnenforcedCredentials | ResourceRefusal> {
-    // Step 1: is this a token of our issuer, for us, for one action, and alive?
+  // Whatever can be refused for little is refused before a signature is checked, and both are checked at the end.
+  function check(request: ResourceRequest): Verified | ResourceRefusal | Promise<Verified | ResourceRefusal> {
+    // Step 1: does it say it is a token of our issuer, for us, for one action, and alive?
     const presented = readCredentials(request)
     if (isRefusal(presented)) return presented
-    const read = readAccessToken(presented.accessToken)
-    if (isRefusal(read)) return read
-    const key = await issuerKeys.find(read.kid)
+    const { accessToken } = presented
+    const token = readAccessToken(accessToken)
+    if (isRefusal(token)) return token
     const time = now()
-    const claims = checkAccessToken(read, key, {
+    const claims = checkTokenClaims(token, {
       use: 'action',
       issuer,
       audience: resource,
@@ -136,75 +144,95 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
     })
     if (isRefusal(claims)) return claims
 
-    // Step 2: is it in the hands of its agent, who means this very request?
+    // Step 2: does it come with a proof that says that its agent means this very request?
     const htu = externalUrl(origin, request)
     if (htu === undefined) return refuse('proof_wrong_target', 'the target of the request is not a path')
     const { jkt: boundTo } = claims.cnf
-    const proof = checkProof(
-      {
-        values: presented.proofs,
-        method: request.method ?? '',
-        htu,
-        now: time,
-        accessToken: presented.accessToken,
-        isExpectedKey: (jkt) => jkt === boundTo,
-        isExpectedNonce: undefined,
-      },
-      proofKeys,
-    )
+    const read = readProof(presented.proofs)
+    if (isRefusal(read)) return read
+    const proof = checkProofClaims(read, {
+      values: presented.proofs,
+      method: request.method ?? '',
+      htu,
+      now: time,
+      accessToken,
+      isExpectedKey: (jkt) => jkt === boundTo,
+      isExpectedNonce: undefined,
+    })
     if (isRefusal(proof)) return proof
+
+    // Was it here before? Where that is known at once, a flood of repeated requests is not worth a signature.
+    const marks = replayMarks(claims, proof)
+    if (!isTokenDecidedElsewhere && results === undefined && replay.has?.(marks.token.key, time) === true) {
+      return tokenReplayed()
+    }
+    if (replay.has?.(marks.proof.key, time) === true) return proofReplayed()
+
+    // Step 3: is all of it true?
+    const verified = { claims, proof, marks, accessToken, kid: token.kid }
+    const checkSignatures = (key: VerificationKey | undefined) =>
+      checkTokenSignature(token, key) ?? checkProofSignature(read, proofKeys) ?? verified
+    const key = issuerKeys.find(token.kid)
+    return key instanceof Promise ? key.then(checkSignatures) : checkSignatures(key)
+  }
+
+  async function verify(request: ResourceRequest): Promise<UnenforcedCredentials | ResourceRefusal> {
+    const verified = await check(request)
+    if (isRefusal(verified)) return verified
     const credentials: UnenforcedCredentials = Object.freeze({
       unenforced: true,
-      actionType: claims.authorization_details[0].type,
+      actionType: verified.claims.authorization_details[0].type,
     })
-    genuine.set(credentials, { claims, proof, accessToken: presented.accessToken, kid: read.kid })
+    genuine.set(credentials, verified)
     return credentials
   }
 
-  async function admit(credentials: UnenforcedCredentials, actual: ActualAction): Promise<Admitted | ResourceRefusal> {
+  function verifiedOf(credentials: UnenforcedCredentials): Verified {
     const verified = genuine.get(credentials)
     if (verified === undefined) throw new TypeError('these credentials were not verified by this resource server')
-    const { claims, proof, accessToken, kid } = verified
+    return verified
+  }
 
-    // Step 3: is the call about to be executed the authorized action?
+  async function admit(verified: Verified, actual: ActualAction): Promise<FirstUse | ResourceRefusal> {
+    const { claims, proof, marks, accessToken, kid } = verified
+
+    // Step 4: is the call about to be executed the authorized action?
     if (isRefusal(actual)) return actual
     const [action] = claims.authorization_details
     const mismatch = actionMismatch(isForms(actual) ? actual : [actual], action)
     if (mismatch !== undefined) return mismatch
 
     // Was anything that it stands on stopped since it was issued?
-    const stop = await follower?.stops({ claims, kid, accessToken })
+    const stop = follower === undefined ? undefined : await follower.stops({ claims, kid, accessToken })
     if (stop === 'unknown') return refuse('revocations_unknown', 'it is not known at the moment what was stopped')
     if (stop !== undefined) return refuse('token_inactive', 'the access token was stopped')
 
-    // Step 4: is it the first time? Only now, so that neither a thief without the key nor a wrong call burns anything.
+    // Step 5: is it the first time? Only now, so that neither a thief without the key nor a wrong call burns anything.
     // Building the action took its time: what has expired meanwhile may no longer be remembered as used.
     const time = now()
     const seconds = time.getTime() / 1000
     if (!(seconds < claims.exp + SKEW_SECONDS)) return refuse('token_expired', 'the access token has expired')
     if (!(seconds < proof.rememberUntil)) return refuse('proof_stale', 'the DPoP proof is too old')
-    const [token, ownProof] = replayMarks(claims, proof)
-    // Where the issuer decides of the token, or claims that nothing forgets, a retry must come as far as to them.
-    const isDecidedElsewhere = consumption !== undefined || results?.isDurable === true
-    const use = await useUp(
+    const using = useUp(
       replay,
-      { token: isDecidedElsewhere ? undefined : token, proof: ownProof, mayBeRetry: results !== undefined },
+      {
+        token: isTokenDecidedElsewhere ? undefined : marks.token,
+        proof: marks.proof,
+        mayBeRetry: results !== undefined,
+      },
       time,
     )
+    const use = using instanceof Promise ? await using : using
     if (isRefusal(use)) return use
-    const consumed = await consumption?.use(claims, accessToken)
+    const consumed = consumption === undefined ? undefined : await consumption.use(claims, accessToken)
     if (isRefusal(consumed)) return consumed
     const authorized = { principal: claims.sub, agent: claims.client_id, action, claims }
-    const earlier = use === 'again' ? { hasReceipt: false } : consumed
-    return { authorized, call: callOf(claims, token), time, earlier }
+    return { authorized, time, earlier: use === 'again' ? { hasReceipt: false } : consumed }
   }
 
-  async function enforce(
-    credentials: UnenforcedCredentials,
-    actual: ActualAction,
-  ): Promise<Authorized | ResourceRefusal> {
+  async function permit(verified: Verified, actual: ActualAction): Promise<Authorized | ResourceRefusal> {
     if (results !== undefined) throw new TypeError('this server keeps answers: run the call by protect or executeOnce')
-    const admitted = await admit(credentials, actual)
+    const admitted = await admit(verified, actual)
     if (isRefusal(admitted)) return admitted
     if (admitted.earlier === undefined) return admitted.authorized
     return refuse('call_unfinished', 'the access token was used before, and the call may have run')
@@ -212,11 +240,12 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
 
   const server: ResourceServer = {
     verify,
-    enforce,
+    enforce: async (credentials, actual) => permit(verifiedOf(credentials), actual),
     async authorize(request, actual) {
-      const credentials = await verify(request)
-      if (isRefusal(credentials)) return credentials
-      return enforce(credentials, typeof actual === 'function' ? await actual() : actual)
+      const checked = check(request)
+      const verified = checked instanceof Promise ? await checked : checked
+      if (isRefusal(verified)) return verified
+      return permit(verified, typeof actual === 'function' ? await actual() : actual)
     },
     async receipt({ claims }, receipt) {
       if (consumption === undefined) throw new TypeError('receipts need the option consume')
@@ -229,7 +258,14 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
     metadataPath: path,
     origin,
   }
-  registerAdmission(server, { admit, results })
+  registerAdmission(server, {
+    results,
+    admit: async (credentials, actual) => {
+      const verified = verifiedOf(credentials)
+      const admitted = await admit(verified, actual)
+      return isRefusal(admitted) ? admitted : { ...admitted, call: callOf(verified.claims, verified.marks.token) }
+    },
+  })
   return server
 }
 
@@ -237,20 +273,28 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
 interface Verified {
   readonly claims: ActionTokenClaims
   readonly proof: Proof
+  readonly marks: ReplayMarks
   readonly accessToken: string
   /** The key that signed it. */
   readonly kid: string
 }
 
+type FirstUse = Omit<Admitted, 'call'>
+
+interface ReplayMarks {
+  readonly token: ReplayMark
+  readonly proof: ReplayMark
+}
+
 /** Token by `jti`, proof by `jkt` and `jti`; hashed, so that every key is as long as the next. */
-function replayMarks(claims: ActionTokenClaims, proof: Proof): readonly [ReplayMark, ReplayMark] {
-  return [
-    {
+function replayMarks(claims: ActionTokenClaims, proof: Proof): ReplayMarks {
+  return {
+    token: {
       key: sha256Base64url(JSON.stringify(['token', claims.iss, claims.jti])),
       until: claims.exp + SKEW_SECONDS + REMEMBER_SECONDS,
     },
-    { key: sha256Base64url(JSON.stringify(['proof', proof.jkt, proof.jti])), until: proof.rememberUntil },
-  ]
+    proof: { key: sha256Base64url(JSON.stringify(['proof', proof.jkt, proof.jti])), until: proof.rememberUntil },
+  }
 }
 
 const isForms = (actual: JsonObject | readonly JsonObject[]): actual is readonly JsonObject[] => Array.isArray(actual)

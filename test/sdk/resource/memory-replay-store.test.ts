@@ -91,6 +91,7 @@ describe('createMemoryReplayStore', () => {
           const seen = given.find(
             ({ key }, i) => live.some((one) => one.key === key) || given.slice(0, i).some((one) => one.key === key),
           )
+          for (const { key } of given) expect(store.has?.(key, at(now))).toBe(live.some((one) => one.key === key))
           const expected = seen ? { seen: seen.key } : live.length + given.length > 6 ? 'full' : 'marked'
           expect(store.mark(given, at(now))).toEqual(expected)
           if (expected === 'marked') live.push(...given.map((one) => ({ ...one, until: Math.max(one.until, latest) })))

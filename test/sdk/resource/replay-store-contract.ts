@@ -49,6 +49,14 @@ export function replayStoreContract(name: string, open: () => Promise<ReplayStor
       }
     })
 
+    test('a store that says what is marked says what it would answer, and marks nothing by it', async () => {
+      if (store.has === undefined) return
+      const marks = [{ key: key(), until }]
+      expect([store.has(marks[0]?.key ?? '', now), store.has(marks[0]?.key ?? '', now)]).toEqual([false, false])
+      expect(await store.mark(marks, now)).toBe('marked')
+      expect(store.has(marks[0]?.key ?? '', now)).toBe(true)
+    })
+
     test('one key twice in one call is a replay of itself, and nothing is marked', async () => {
       const twice = key()
       const marks = [

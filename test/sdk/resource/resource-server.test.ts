@@ -234,6 +234,27 @@ describe('createResourceServer', () => {
     expect(() => make(options)).toThrow(TypeError)
   })
 
+  test('a request that was here before is refused before any signature is checked, where the store says so at once', async () => {
+    const [server, request] = [make(), requestFor()]
+    expect(isRefusal(await server.authorize(request, NOTE))).toBe(false)
+    const [, authorization = '', , dpop = ''] = request.rawHeaders
+    const broken = (text: string) => `${text.slice(0, -86)}${'A'.repeat(86)}`
+    const again = { ...request, rawHeaders: ['Authorization', broken(authorization), 'DPoP', broken(dpop)] }
+    expect(await server.authorize(request, NOTE)).toMatchObject({ code: 'token_replayed' })
+    // The proof is of the token as it was: its hash gives this one away first.
+    expect(await server.authorize(again, NOTE)).toMatchObject({ code: 'proof_wrong_token' })
+    const unsigned = { ...request, rawHeaders: ['Authorization', authorization, 'DPoP', broken(dpop)] }
+    expect(await server.authorize(unsigned, NOTE)).toMatchObject({ code: 'token_replayed' })
+    expect(await make().authorize(unsigned, NOTE)).toMatchObject({ code: 'proof_malformed' })
+  })
+
+  test('a store that cannot say so at once refuses a replay all the same', async () => {
+    const { mark } = createMemoryReplayStore()
+    const [server, request] = [make({ replay: { mark: async (...asked) => mark(...asked) } }), requestFor()]
+    expect(isRefusal(await server.authorize(request, NOTE))).toBe(false)
+    expect(await server.authorize(request, NOTE)).toMatchObject({ code: 'token_replayed' })
+  })
+
   test('takes an IncomingMessage as it is', async () => {
     const message = new IncomingMessage(new Socket())
     const { rawHeaders, method, url } = requestFor()
@@ -252,7 +273,9 @@ describe('createResourceServer', () => {
     })
     await down.close()
     const accessToken = actionToken(down, { resource: ORIGIN, agent, action: NOTE, now: now() })
-    const request = { method: 'POST', url: '/notes', rawHeaders: ['Authorization', `DPoP ${accessToken}`] }
+    const dpop = proof(agent, { method: 'POST', htu: `${ORIGIN}/notes`, now: now(), accessToken })
+    const rawHeaders = ['Authorization', `DPoP ${accessToken}`, 'DPoP', dpop]
+    const request = { method: 'POST', url: '/notes', rawHeaders }
     await expect(server.authorize(request, NOTE)).rejects.toMatchObject({ status: 503 })
   })
 

@@ -3,53 +3,31 @@ import { connect, type Socket } from 'node:net'
 /** A request as bytes, made before the run. */
 export type RawRequest = Buffer
 
-export interface RunResult {
-  readonly seconds: number
-  /** Answers in the order of the requests: status line and body. */
-  readonly answers: readonly { readonly status: number; readonly body: string }[]
-}
-
 export interface Target {
   readonly host: string
   readonly port: number
 }
 
-/**
- * Sends every request once over keep-alive connections, one request in flight on each, and returns every answer.
- *
- * Raw sockets: an HTTP client would cost the generator more CPU than the server under measurement spends.
- */
-export async function closedLoop(
-  target: Target,
-  requests: readonly RawRequest[],
-  inFlight: number,
-): Promise<RunResult> {
-  const answers: { status: number; body: string }[] = new Array(requests.length)
-  let next = 0
-  const start = process.hrtime.bigint()
-  const worker = async () => {
-    const connection = await openConnection(target)
-    for (let index = next++; index < requests.length; index = next++) {
-      answers[index] = await connection.exchange(requests[index] as Buffer)
-    }
-    connection.close()
-  }
-  await Promise.all(Array.from({ length: inFlight }, worker))
-  return { seconds: Number(process.hrtime.bigint() - start) / 1e9, answers }
+export interface RawAnswer {
+  readonly status: number
+  readonly body: string
 }
 
-interface Connection {
-  readonly exchange: (request: Buffer) => Promise<{ status: number; body: string }>
+/** A keep-alive connection with one request in flight at a time. */
+export interface Connection {
+  readonly exchange: (request: RawRequest) => Promise<RawAnswer>
   readonly close: () => void
 }
 
-/** Reads answers that carry a Content-Length, which all of ours do. */
-function openConnection({ host, port }: Target): Promise<Connection> {
+/**
+ * Opens a raw socket: an HTTP client would cost the generator more CPU than the server under measurement spends.
+ *
+ * Reads answers that carry a Content-Length, which all of ours do.
+ */
+export function openConnection({ host, port }: Target): Promise<Connection> {
   return new Promise((resolve, reject) => {
     let received = Buffer.alloc(0)
-    let waiting:
-      | { resolve: (answer: { status: number; body: string }) => void; reject: (error: Error) => void }
-      | undefined
+    let waiting: { resolve: (answer: RawAnswer) => void; reject: (error: Error) => void } | undefined
     const socket: Socket = connect({ host, port, noDelay: true })
     const fail = (error: Error) => (waiting === undefined ? reject(error) : waiting.reject(error))
     socket.once('error', fail)
@@ -77,7 +55,7 @@ function openConnection({ host, port }: Target): Promise<Connection> {
   })
 }
 
-function readAnswer(bytes: Buffer): { status: number; body: string; bytes: number } | undefined {
+function readAnswer(bytes: Buffer): (RawAnswer & { readonly bytes: number }) | undefined {
   const end = bytes.indexOf('\r\n\r\n')
   if (end < 0) return undefined
   const head = bytes.toString('latin1', 0, end)

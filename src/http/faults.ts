@@ -1,0 +1,55 @@
+import type { Context, Middleware } from 'koa'
+import type { Door } from './door.ts'
+import { answerUnavailable } from './oauth/oauth-error.ts'
+import { answerProblem } from './problem.ts'
+
+export interface FaultParts {
+  /** Whether a thrown fault means that a store or the signer is away for now. */
+  readonly isUnavailable: (error: unknown) => boolean
+  /** Writes a fault into the operators' log. */
+  readonly logFault: (fault: { readonly error: unknown; readonly requestId: string; readonly path: string }) => void
+}
+
+/** A fault is logged with its cause; the caller gets the request's id and nothing else. */
+export function faults({ isUnavailable, logFault }: FaultParts): Middleware {
+  return async (context, next) => {
+    try {
+      await next()
+    } catch (error) {
+      logFault({ error, requestId: context.state.requestId, path: context.path })
+      if (context.res.headersSent) throw error
+      if (isAdmin(context)) {
+        const isAway = isUnavailable(error)
+        if (isAway) context.set('Retry-After', '1')
+        answerProblem(context, isAway ? 503 : 500, isAway ? 'a store is not available' : 'something broke')
+      } else {
+        answerFault(context, isUnavailable(error))
+      }
+    }
+  }
+}
+
+/** The same around a door that Koa does not stand before. */
+export function guardedDoor(
+  serve: (door: Door) => Promise<void>,
+  { isUnavailable, logFault }: FaultParts,
+): (door: Door) => Promise<void> {
+  return (door) =>
+    serve(door).catch((error: unknown) => {
+      logFault({ error, requestId: door.state.requestId, path: door.req.url ?? '' })
+      if (door.res.headersSent) throw error
+      answerFault(door, isUnavailable(error))
+    })
+}
+
+function answerFault(door: Door, isAway: boolean): void {
+  if (isAway) {
+    answerUnavailable(door)
+    return
+  }
+  door.status = 500
+  door.set('Cache-Control', 'no-store')
+  door.body = { error: 'server_error', error_description: `request ${door.state.requestId}` }
+}
+
+export const isAdmin = ({ path }: Context) => path === '/admin' || path.startsWith('/admin/')

@@ -1,0 +1,46 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { type BenchResult, type Machine, RESULTS_FILE, readResults, tableRows } from '../harness/results.ts'
+import { plot } from './plot.ts'
+
+const PAGE = 'docs/performance.md'
+const IMAGES = 'docs/images'
+
+/** Writes what bench-results.json holds into the page, and draws its plots. */
+export function report(order: readonly string[]): readonly string[] {
+  const found = readResults()
+  if (found === undefined) throw new Error(`there is no ${RESULTS_FILE}: run the benches first`)
+  const results = order.flatMap((name) => found.results.filter((result) => result.name === name))
+  const page = readFileSync(PAGE, 'utf8')
+  const changed = replaced(replaced(page, 'machine', machineText(found.machine)), 'results', tableText(results))
+  writeFileSync(PAGE, changed)
+  const written = [PAGE]
+  if (!existsSync(IMAGES)) mkdirSync(IMAGES)
+  for (const series of results.flatMap((result) => result.series)) {
+    const path = `${IMAGES}/${series.name}.svg`
+    writeFileSync(path, plot(series))
+    written.push(path)
+  }
+  return written
+}
+
+/** What stands between `<!-- name -->` and `<!-- /name -->` is the run's; the rest is the writer's. */
+export function replaced(page: string, name: string, text: string): string {
+  const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`]
+  const [from, to] = [page.indexOf(start), page.indexOf(end)]
+  if (from < 0 || to < from) throw new Error(`${PAGE} has no place for "${name}"`)
+  return `${page.slice(0, from + start.length)}\n${text.trim()}\n${page.slice(to)}`
+}
+
+export const machineText = ({ cpu, cores, memoryGb, node, platform, postgres, revision }: Machine): string =>
+  `Revision ${revision}, on ${cpu} with ${cores} cores and ${memoryGb} GB, ${platform}, Node.js ${node.slice(1)}, PostgreSQL ${postgres}.`
+
+/** Every figure with the command that gives it. */
+export function tableText(results: readonly BenchResult[]): string {
+  const head = ['figure', 'measured', 'goal', 'stretch', 'spread', 'noise', '', 'bench']
+  const rows = results.flatMap((result) =>
+    tableRows([result]).map(({ figure, measured, goal, stretch, spread, noise, verdict }) => [
+      ...[figure, measured, goal, stretch, spread, noise, verdict, `\`${result.name}\``],
+    ]),
+  )
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}
