@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type CpuProfile, flameGraph, frames } from '../bench/report/flame-graph.ts'
 import { axis, plot } from '../bench/report/plot.ts'
-import { machineText, replaced, tableText } from '../bench/report/report.ts'
+import { machineText, plotsText, replaced, tableText } from '../bench/report/report.ts'
 
 describe('axis', () => {
   test('has round ticks from nothing to beyond the largest value', () => {
@@ -93,6 +93,11 @@ describe('report', () => {
       },
     ])
     expect(table.split('\n').at(-1)).toBe('| mint.core | 1.2 × | ≤ 1.35 |  |  |  | met | `mint.core` |')
+  })
+
+  test('shows the plots that it draws', () => {
+    const series = { name: 'latency-against-load', x: 'load', y: 'latency (ms)', lines: [] }
+    expect(plotsText([series])).toBe('![latency (ms) against load](images/latency-against-load.svg)')
   })
 
   test('names the machine', () => {
