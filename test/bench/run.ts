@@ -120,6 +120,7 @@ async function doubleAccepts([count = '1000000']: readonly string[]): Promise<vo
 
 async function against([revision]: readonly string[]): Promise<void> {
   if (revision === undefined) throw new Error('--against needs a git revision')
+  pinGenerator()
   if (!(await benchAgainst(revision, say))) process.exitCode = 1
 }
 
