@@ -3,7 +3,7 @@ import { attestationVerifier } from '../../src/adapters/clients/attestations.ts'
 import { isRefusal } from '../../src/core/refusal.ts'
 import type { VerificationKey } from '../../src/wire/access-token.ts'
 import { signClientAttestation } from '../../src/wire/client-attestation.ts'
-import { makeKey } from '../wire/signing.ts'
+import { jwt, makeKey } from '../wire/signing.ts'
 
 const ISSUER = 'https://as.example'
 const NOW = new Date('2030-01-01T00:00:00Z')
@@ -59,8 +59,8 @@ test('what was not verified is never remembered, and pushes nothing out', async 
 
 test('a remembered one ends when it says, and with the key that signed it', async () => {
   const { verify, keys } = verifier(10)
-  const jwt = signed()
-  const at = (seconds: number) => verify(jwt, new Date((IAT + seconds) * 1_000))
+  const token = signed()
+  const at = (seconds: number) => verify(token, new Date((IAT + seconds) * 1_000))
   expect(await at(0)).toMatchObject({ clientId: 'planner', iat: IAT, exp: IAT + 600 })
   expect(isRefusal(await at(599.999))).toBe(false)
   expect(await at(600)).toMatchObject({ code: 'attestation_expired' })
@@ -81,6 +81,20 @@ test.each([
   const outcome = await verify(signed(), NOW)
   expect(isRefusal(outcome) ? outcome.code : 'good').toBe(isGood ? 'good' : 'attestation_expired')
 })
+test.each(['JWT', 'at+jwt', 'secevent+jwt', 'token-introspection+jwt', 'oauth-client-attestation-pop+jwt', undefined])(
+  'one that we signed as %s is none',
+  async (typ) => {
+    const { verify } = verifier(10)
+    const [, payload = ''] = signed().split('.')
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString())
+    const header = { ...(typ !== undefined && { typ }), kid: signer.jkt }
+    expect(await verify(jwt(signer, header, claims), NOW)).toMatchObject({ code: 'attestation_invalid' })
+    expect(isRefusal(await verify(jwt(signer, { ...header, typ: 'oauth-client-attestation+jwt' }, claims), NOW))).toBe(
+      false,
+    )
+  },
+)
+
 test.each([
   ['iss', { iss: 'https://other.example' }],
   ['iss', { iss: undefined }],

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Database } from '../../src/adapters/prisma/open-database.ts'
 import { PRUNES, prune } from '../../src/adapters/prisma/prune.ts'
+import { insertIdentity } from '../contract/seed.ts'
 import { openTestDatabase } from '../support/database.ts'
 
 /** Rows of each table, a tenth of them past their time: more than one batch. */
@@ -12,6 +13,7 @@ const FILL: Readonly<Record<string, string>> = {
   idempotency_key: `SELECT 'a', i::text, '', 200, NULL, NULL, ${AT}`,
   turn: `SELECT decode(md5(i::text), 'hex'), gen_random_uuid(), 't-' || i, NULL, NULL, NULL, false, ${AT}`,
   token_use: `SELECT 'u-' || i, 'a', now(), NULL, NULL, NULL, NULL, ${AT}`,
+  key: `SELECT 'k-' || i, 'a', '{}', NULL, 'active', ${AT} + CASE i % 10 WHEN 0 THEN interval '-30 days' ELSE interval '0' END, now(), NULL, 'v'`,
   revocation_event: `SELECT 1000000 + i, ${AT}, 'token', i::text, NULL, false`,
   limit_counter: `SELECT 1000000 + i, 'agent:a', i::text, 0, ${AT}`,
   limit_use: `SELECT 'l-' || i, 1000000 + i, 1, NULL, NULL, ${AT}`,
@@ -20,6 +22,7 @@ const FILL: Readonly<Record<string, string>> = {
 let database: Database
 beforeAll(async () => {
   database = await openTestDatabase()
+  await insertIdentity(database.query, 'a', 'agent')
   for (const [table, select] of Object.entries(FILL)) {
     await database.query(`INSERT INTO ${table} ${select} FROM generate_series(1, ${ROWS}) i`)
     await database.query(`ANALYZE ${table}`)
@@ -42,7 +45,9 @@ describe('pruning on PostgreSQL', () => {
   test.each(removals)('$table: what is past its time is found by an index, oldest first', async ({ table, sql }) => {
     const lines = await database.query<{ 'QUERY PLAN': string }>(`EXPLAIN ${sql}`)
     const plan = lines.map((line) => line['QUERY PLAN']).join('\n')
-    expect(plan).toMatch(new RegExp(`Index Scan using ${table}_(expires|created|forget)?_?at_idx on ${table}`))
+    expect(plan).toMatch(
+      new RegExp(`Index Scan using ${table}_((expires_|created_|forget_)?at|instance_end)_idx on ${table}`),
+    )
     expect(plan).toMatch(new RegExp(`Tid Scan on ${table}`))
     expect(plan).not.toMatch(/Seq Scan/)
   })

@@ -9,8 +9,8 @@ const MAX_BATCHES = 1_000
 
 /**
  * What is past its time, each with the statement that says how many of it it removed, `BATCH` at most: marks that can no longer be
- * presented, revocations of tokens that have expired, old idempotency keys, turns of delegations that have ended, what was
- * counted where nothing can count or be given back any more, and instances of agents that ended a month ago.
+ * presented, revocations of tokens that have expired, old idempotency keys, turns of delegations that have ended, what was counted
+ * where nothing can count or be given back any more, and instances of agents that ended a month ago.
  *
  * Every condition is on an index, oldest first (test/pg/prune.test.ts): what is looked up for each row is so by an index, too, which
  * `NOT EXISTS` would leave to the planner. Rows that another process is at are left to it.
@@ -26,7 +26,7 @@ export const PRUNES: readonly Prune[] = [
   removal('idempotency_key', 'created_at', `created_at < now() - interval '24 hours'`),
   removal('turn', 'forget_at', `forget_at < now() - interval '1 minute'`),
   removal('token_use', 'forget_at', 'forget_at < now()'),
-  // Of instances: their tokens and attestations have ended long before; the account still names them.
+  // Instances of agents: their tokens and attestations have ended long before; the account still names them.
   removal('key', 'expires_at', `vouched_by IS NOT NULL AND expires_at < now() - interval '30 days'`),
   // Followers that come back later than that are told everything anew.
   removal('revocation_event', 'at', `at < now() - interval '2 hours'`),

@@ -14,12 +14,16 @@ afterAll(() => server.close())
 
 /** Runs `work` and counts what it verifies and signs, by the functions that everything here signs and verifies with. */
 async function counting(work: () => Promise<unknown>) {
-  const { verify, sign } = crypto
+  const { verify, createVerify, sign } = crypto
   const counts = { verified: 0, signed: 0 }
   crypto.verify = ((...args: Parameters<typeof verify>) => {
     counts.verified++
     return verify(...args)
   }) as typeof verify
+  crypto.createVerify = ((...args: Parameters<typeof createVerify>) => {
+    counts.verified++
+    return createVerify(...args)
+  }) as typeof createVerify
   crypto.sign = ((...args: Parameters<typeof sign>) => {
     counts.signed++
     return sign(...args)
@@ -28,7 +32,7 @@ async function counting(work: () => Promise<unknown>) {
   try {
     await work()
   } finally {
-    Object.assign(crypto, { verify, sign })
+    Object.assign(crypto, { verify, createVerify, sign })
     syncBuiltinESMExports()
   }
   return counts
