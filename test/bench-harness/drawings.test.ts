@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type CpuProfile, flameGraph, frames } from '../bench/report/flame-graph.ts'
 import { axis, plot } from '../bench/report/plot.ts'
-import { machineText, replaced, tableText } from '../bench/report/report.ts'
+import { machineText, plotsText, replaced, tableText } from '../bench/report/report.ts'
 
 describe('axis', () => {
   test('has round ticks from nothing to beyond the largest value', () => {
@@ -42,18 +42,20 @@ test('a plot has a line, its points and a legend for each series, and escapes it
 const callFrame = (functionName: string, url = '') => ({ functionName, url, lineNumber: 9 })
 const PROFILE: CpuProfile = {
   nodes: [
-    { id: 1, callFrame: callFrame('(root)'), children: [2, 5] },
+    { id: 1, callFrame: callFrame('(root)'), children: [2, 5, 6] },
     { id: 2, callFrame: callFrame('mint', 'file:///x/dist/commands/mint.js'), children: [3, 4] },
     { id: 3, callFrame: callFrame('verify', 'node:crypto') },
     { id: 4, callFrame: callFrame('verify', 'node:crypto') },
     { id: 5, callFrame: callFrame('(idle)') },
+    { id: 6, callFrame: callFrame('prepare', 'file:///x/.bench/test/bench/workers/a.js'), children: [7] },
+    { id: 7, callFrame: callFrame('sign', 'node:crypto') },
   ],
-  samples: [3, 4, 2, 5],
-  timeDeltas: [10, 20, 5, 1_000],
+  samples: [3, 4, 2, 5, 7],
+  timeDeltas: [10, 20, 5, 1_000, 500],
 }
 
 describe('flame graph', () => {
-  test('adds up what ran below each caller, and leaves out what was idle', () => {
+  test('adds up what ran below each caller, and leaves out what was idle or only prepared', () => {
     const root = frames(PROFILE)
     const mint = root.children.get('mint commands/mint.js:10')
     expect([root.total, mint?.total]).toEqual([35, 35])
@@ -91,6 +93,11 @@ describe('report', () => {
       },
     ])
     expect(table.split('\n').at(-1)).toBe('| mint.core | 1.2 × | ≤ 1.35 |  |  |  | met | `mint.core` |')
+  })
+
+  test('shows the plots that it draws', () => {
+    const series = { name: 'latency-against-load', x: 'load', y: 'latency (ms)', lines: [] }
+    expect(plotsText([series])).toBe('![latency (ms) against load](images/latency-against-load.svg)')
   })
 
   test('names the machine', () => {
