@@ -17,6 +17,8 @@ export class CommitQueueFull extends Error {
 
 interface Waiting {
   readonly entry: CommitEntry
+  /** As `performance.now()` tells it. */
+  readonly since: number
   readonly resolve: (outcome: CommitOutcome) => void
   readonly reject: (error: unknown) => void
 }
@@ -34,6 +36,8 @@ export interface GroupCommit extends Issuance {
   readonly drain: () => Promise<void>
   /** Entries that wait for the next flush. */
   readonly waiting: () => number
+  /** How long the first has waited, where more wait than the next flush takes; else 0. Unit: ms. */
+  readonly behindMs: () => number
 }
 
 /**
@@ -97,13 +101,14 @@ export function groupCommit(
     commit: (entry) =>
       new Promise((resolve, reject) => {
         if (waiting.length >= MAX_WAITING) return reject(new CommitQueueFull('too many requests wait for the database'))
-        waiting.push({ entry, resolve, reject })
+        waiting.push({ entry, since: performance.now(), resolve, reject })
         flushing ??= flushAll()
       }),
     drain: async () => {
       while (flushing !== undefined) await flushing
     },
     waiting: () => waiting.length,
+    behindMs: () => (waiting.length > MAX_FLUSH ? performance.now() - (waiting[0] as Waiting).since : 0),
   }
 }
 
