@@ -13,7 +13,7 @@ export default defineConfig({
     env: { TEST_DATABASE_URL: process.env.TEST_DATABASE_URL || 'postgresql://postgres@127.0.0.1:5432/postgres' },
     // One after the other: several start processes of their own, and what shows within a second is measured.
     fileParallelism: false,
-    testTimeout: 60_000,
+    testTimeout: 180_000,
     hookTimeout: 120_000,
     // As many as the small machine has cores.
     maxConcurrency: 2,

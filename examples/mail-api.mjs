@@ -3,7 +3,7 @@ import Koa from 'koa'
 import { authorizedBy, createMemoryReplayStore, createResourceServer, protect } from 'writ/resource'
 
 /** Starts the mail API. The "mailbox" is what it would have sent. */
-export async function startMailApi(issuer, resource) {
+export async function startMailApi(issuer, resource, host = 'localhost') {
   const mailbox = []
   const { origin, port } = new URL(resource)
   const server = createResourceServer({ issuer, resource, origin, replay: createMemoryReplayStore() })
@@ -22,7 +22,7 @@ export async function startMailApi(issuer, resource) {
     ctx.body = { sent: true }
   })
   const listening = await new Promise((resolve) => {
-    const http = app.listen(Number(port), 'localhost', () => resolve(http))
+    const http = app.listen(Number(port), host, () => resolve(http))
   })
   return { mailbox, close: () => listening.close() }
 }

@@ -66,6 +66,18 @@ export const Config = z
     storedRefusalsPerHour: z.number().int().min(0).max(1_000_000).default(1_000),
     /** How long SIGTERM waits for requests in flight. Unit: seconds. */
     drainSeconds: Seconds.max(600).default(15),
+    /** Turn requests away with 503 while there is more to do than can be done. */
+    shedOverload: z.boolean().default(false),
+    /** Where Prometheus reads `/metrics`. Absent: nowhere, and nothing is measured. */
+    metricsPort: Port.optional(),
+    metricsHost: z.string().min(1).max(255).default('127.0.0.1'),
+    /** What traces call this server. */
+    serviceName: z.string().min(1).max(255).default('writ'),
+    /** Base URL of an OpenTelemetry collector (OTLP over HTTP). Absent: nothing is traced. */
+    otlpEndpoint: z
+      .url({ protocol: /^https?$/ })
+      .max(2_048)
+      .optional(),
     logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'),
   })
   .superRefine((config, context) => {
@@ -119,6 +131,11 @@ const ENVIRONMENT: Readonly<Record<string, readonly [keyof Config, (text: string
   WRIT_ADMINISTRATORS_GRANT_FOR_PERSONS: ['administratorsGrantForPersons', toBoolean],
   WRIT_STORED_REFUSALS_PER_HOUR: ['storedRefusalsPerHour', toNumber],
   WRIT_DRAIN_SECONDS: ['drainSeconds', toNumber],
+  WRIT_SHED_OVERLOAD: ['shedOverload', toBoolean],
+  WRIT_METRICS_PORT: ['metricsPort', toNumber],
+  WRIT_METRICS_HOST: ['metricsHost', asIs],
+  OTEL_SERVICE_NAME: ['serviceName', asIs],
+  OTEL_EXPORTER_OTLP_ENDPOINT: ['otlpEndpoint', asIs],
   WRIT_LOG_LEVEL: ['logLevel', asIs],
 }
 

@@ -1,6 +1,7 @@
 import { CredentialUnusable } from './adapters/bootstrap/administrator-credential.ts'
 import { KeyEncryptionRefused } from './adapters/keys/key-encryption.ts'
 import { BackupRefused } from './adapters/maintenance/backup.ts'
+import { MetricsPortRefused } from './adapters/metrics/metrics-listener.ts'
 import { DataDirectoryInUse } from './adapters/prisma/data-directory-lock.ts'
 import { isDatabaseUnavailable } from './adapters/prisma/database-errors.ts'
 import { MigrationRefused } from './adapters/prisma/migrate.ts'
@@ -16,6 +17,7 @@ const MENDABLE = [
   KeyEncryptionRefused,
   CredentialUnusable,
   BackupRefused,
+  MetricsPortRefused,
 ]
 
 /** Wrong password, unknown role, unknown database: what PostgreSQL answers to a wrong DATABASE_URL. */

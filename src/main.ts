@@ -1,7 +1,9 @@
 import cluster from 'node:cluster'
 import { openLog } from './adapters/log.ts'
+import { listenForMetrics } from './adapters/metrics/metrics-listener.ts'
 import { type Config, readConfig } from './config.ts'
 import { explainStart } from './explain-start.ts'
+import type { MetricsSaid, MetricsWanted } from './metrics-of-workers.ts'
 import { startWorkers, type WorkerListens, type WorkerRetires } from './workers.ts'
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
@@ -22,7 +24,11 @@ async function serve(config: Config): Promise<void> {
   // Nobody's but the primary's: a terminal that hangs up tells the whole group.
   if (cluster.isWorker) process.on('SIGHUP', () => {})
   const { startServer } = await import('./server.ts')
-  const server = await startServer(config, { progress: (line) => complain(line) })
+  const server = await startServer(config, { progress: complain, isMetricsServedElsewhere: cluster.isWorker })
+  const sayMetrics = async () => {
+    const said: MetricsSaid = { kind: 'metrics', snapshot: await server.metrics() }
+    await new Promise((resolve) => process.send?.(said, resolve))
+  }
 
   let isStopping = false
   const stop = async (isSucceeded: boolean) => {
@@ -31,13 +37,16 @@ async function serve(config: Config): Promise<void> {
     isStopping = true
     if (cluster.isPrimary) complain('draining')
     await server.close({ isSucceeded })
+    // What it counted stays in the sums.
+    if (cluster.isWorker && config.metricsPort !== undefined && process.connected) await sayMetrics()
     process.exit(0)
   }
   process.on('SIGTERM', () => stop(false))
   process.on('SIGINT', () => stop(false))
   if (cluster.isWorker) {
-    process.on('message', (message: WorkerRetires) => {
+    process.on('message', (message: WorkerRetires | MetricsWanted) => {
       if (message?.kind === 'retires') void stop(true)
+      if (message?.kind === 'metrics-wanted') void sayMetrics()
     })
     const listens: WorkerListens = {
       ...{ kind: 'listens', issuer: server.issuer, newCredentialPath: server.newCredentialPath },
@@ -46,6 +55,7 @@ async function serve(config: Config): Promise<void> {
     return
   }
   announce(server)
+  if (server.metricsPort !== undefined) complainOfMetrics(config, server.metricsPort)
 }
 
 /** Keeps workers on one port: SIGHUP replaces them one by one, SIGTERM drains all. */
@@ -58,7 +68,10 @@ async function keepWorkers(config: Config): Promise<void> {
   process.on('SIGINT', () => stop())
   process.on('SIGHUP', () => restart())
 
-  const { workers: count, drainSeconds } = config
+  const { workers: count, drainSeconds, metricsPort, metricsHost } = config
+  let metricsText = async () => ''
+  const metrics =
+    metricsPort === undefined ? undefined : await listenForMetrics(() => metricsText(), metricsHost, metricsPort)
   const workers = await startWorkers({ count, drainSeconds, complain }, (line) => {
     complain(line)
     process.exit(1)
@@ -79,7 +92,12 @@ async function keepWorkers(config: Config): Promise<void> {
     await workers.restart()
   }
   announce(workers.first)
+  metricsText = workers.metricsText
+  if (metrics !== undefined) complainOfMetrics(config, metrics.port)
 }
+
+const complainOfMetrics = ({ metricsHost }: Config, port: number) =>
+  complain(`metrics on http://${metricsHost.includes(':') ? `[${metricsHost}]` : metricsHost}:${port}/metrics`)
 
 function announce({ issuer, newCredentialPath }: Pick<WorkerListens, 'issuer' | 'newCredentialPath'>): void {
   if (newCredentialPath !== undefined) {

@@ -17,6 +17,9 @@ import { serverSecret } from './adapters/keys/server-secrets.ts'
 import { ensureSigningKey, NoSigningKey, openSigningKeys } from './adapters/keys/signing-keys.ts'
 import { subjectTokens } from './adapters/keys/subject-tokens.ts'
 import { openLog } from './adapters/log.ts'
+import type { MetricsSnapshot } from './adapters/metrics/metrics.ts'
+import { openMeters } from './adapters/metrics/open-meters.ts'
+import { overloadGuard } from './adapters/overload.ts'
 import { attestations } from './adapters/prisma/attestations.ts'
 import { openCatalogue } from './adapters/prisma/catalogue.ts'
 import { isDatabaseUnavailable } from './adapters/prisma/database-errors.ts'
@@ -37,6 +40,8 @@ import { incomingTokens, isTokenRevoked, tokenStatus } from './adapters/prisma/t
 import { stops, tokenUses } from './adapters/prisma/token-uses.ts'
 import { revocationEvents } from './adapters/revocations/revocation-events.ts'
 import { revocationFeed } from './adapters/revocations/revocation-feed.ts'
+import { traced } from './adapters/tracing/traced.ts'
+import { openTracing } from './adapters/tracing/tracing.ts'
 import { authorizeAdministrator } from './commands/authorize-administrator.ts'
 import type { Config } from './config.ts'
 import { actionTypesRouter } from './http/action-types.ts'
@@ -57,6 +62,7 @@ import { revocationFeedEndpoint } from './http/oauth/revocation-feed.ts'
 import { failureThrottle } from './http/oauth/throttle.ts'
 import { tokenEndpoint } from './http/oauth/token.ts'
 import { rateLimiter } from './http/rate-limit.ts'
+import { shedding } from './http/shed.ts'
 import type { Clock } from './ports.ts'
 import { createKeyObjectCache } from './wire/key-object-cache.ts'
 
@@ -65,6 +71,10 @@ export interface RunningServer {
   readonly port: number
   /** Where the first administrator's credential was written, when this start made it. */
   readonly newCredentialPath: string | undefined
+  /** Where this process serves its metrics; undefined where it does not. */
+  readonly metricsPort: number | undefined
+  /** The metrics of this process; empty where nothing is measured. */
+  readonly metrics: () => Promise<MetricsSnapshot>
   /** Takes no more requests, finishes those in flight, closes the database. May be called twice. */
   readonly close: (how?: CloseOptions) => Promise<void>
 }
@@ -77,6 +87,8 @@ export interface CloseOptions {
 export interface StartOptions {
   /** Takes one line of progress. */
   readonly progress?: (line: string) => void
+  /** Whether another process serves the metrics of this one. Default: no. */
+  readonly isMetricsServedElsewhere?: boolean
   /** The clock of everything but the database. Default: the system's. */
   readonly clock?: Clock
 }
@@ -125,6 +137,18 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     const issuance = groupCommit(query, config.storedRefusalsPerHour, isDatabaseUnavailable)
     closing.push(issuance.drain)
     closing.push(startPruning(query, onFault).stop)
+    const guard = config.shedOverload ? overloadGuard(issuance.behindMs) : undefined
+    closing.push(() => guard?.stop())
+    let shed = 0
+    const meters = await openMeters(config, options.isMetricsServedElsewhere ?? false, {
+      commitsWaiting: issuance.waiting,
+      connections: database.connections,
+      shed: () => shed,
+    })
+    closing.push(meters.close)
+    const { otlpEndpoint, serviceName } = config
+    const tracing = otlpEndpoint === undefined ? undefined : await openTracing(otlpEndpoint, serviceName)
+    closing.push(() => tracing?.close())
     const store = oidcStore(query, issuance, systemIds, clock)
 
     // The port is taken before the issuer is known: port 0 picks one, and the default issuer follows.
@@ -168,10 +192,14 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       now: clock,
       ids: systemIds,
       defaultLifetimeSeconds: config.actionTokenSeconds,
-      authenticator: authenticator({
-        ...{ issuer, directory, keys: proofKeys, nonces },
-        attestations: attestationVerifier({ issuer, keys, restoredAt: () => readRestoredAt(query) }),
-      }),
+      authenticator: traced(
+        tracing,
+        authenticator({
+          ...{ issuer, directory, keys: proofKeys, nonces },
+          attestations: attestationVerifier({ issuer, keys, restoredAt: () => readRestoredAt(query) }),
+        }),
+        { authenticate: 'authenticate' },
+      ),
       attestations: attestations(database),
       agentTokens: store,
       clientTokenSeconds: config.clientTokenSeconds,
@@ -179,13 +207,13 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       instanceSeconds: config.instanceSeconds,
       maxInstances: config.maxInstances,
       admission: { admits: clientRequests.take, giveBack: clientRequests.giveBack, admitsFailure: clientFailures.take },
-      subjectTokens: subjectTokenKeeper,
+      subjectTokens: traced(tracing, subjectTokenKeeper, { verify: 'verify the subject token' }),
       signSubjectToken: subjectTokenKeeper.sign,
       actorTokens: actorTokens(issuer, keys),
       subDelegations: subDelegations(query),
-      directory,
-      issuance,
-      signer: keys,
+      directory: traced(tracing, directory, { client: 'read the client', delegation: 'read the delegation' }),
+      issuance: traced(tracing, issuance, { commit: 'commit' }),
+      signer: traced(tracing, keys, { signAccessToken: 'sign' }),
       strangers,
       actionTokens: actionTokens(issuer, keys),
       tokenStatus: tokenStatus(query),
@@ -208,7 +236,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     }
     const nextNonce = nonces && (() => nonces.next(clock()))
     const throttle = failureThrottle(rateLimiter(config.failedAuthentications), clock)
-    handle = createApp({
+    const serve = createApp({
       token: tokenEndpoint({
         ports,
         passToProvider: (context, form) => passToProvider(context, form),
@@ -249,9 +277,16 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       },
       isUnavailable: (error) =>
         isDatabaseUnavailable(error) || error instanceof DatabaseQueueFull || error instanceof NoSigningKey,
+      observer: meters.metrics,
+      tracer: tracing,
       logFault: ({ error, ...where }) => log.error({ error, ...where }, 'a request failed'),
     })
-    return { issuer, port: listening.port, newCredentialPath, close }
+    const onShed = () => {
+      shed += 1
+    }
+    handle = guard === undefined ? serve : shedding(guard.isOver, onShed, serve)
+    const metrics = async () => (await meters.metrics?.snapshot()) ?? []
+    return { issuer, port: listening.port, newCredentialPath, metricsPort: meters.port, metrics, close }
   } catch (error) {
     await close()
     throw error

@@ -2,6 +2,7 @@ import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { type MetricsOfWorkers, type MetricsSaid, metricsOfWorkers } from './metrics-of-workers.ts'
 
 /** A worker that has lived this long was well: the next one that dies is replaced at once. Unit: ms. */
 const SETTLED_MS = 10_000
@@ -34,6 +35,8 @@ export interface WorkersOptions {
 }
 
 export interface Workers {
+  /** What all of them measure, added up. */
+  readonly metricsText: () => Promise<string>
   /** Replaces every worker, one after the other: the new one listens before the old one takes no more. */
   readonly restart: () => Promise<void>
   /** Drains all. Exits 0 when every worker did; 1 when one had to be ended. */
@@ -68,6 +71,7 @@ export async function startWorkers(
   // The program itself, not what set it up: a worker that is started later must not build anything.
   cluster.setupPrimary({ exec: fileURLToPath(new URL('./main.js', import.meta.url)), args: [] })
   const members = new Set<Member>()
+  const metrics: MetricsOfWorkers = metricsOfWorkers(() => [...members].map(({ worker }) => measured(worker)))
   let isStarted = false
   let isStopping = false
   let failedStarts = 0
@@ -78,8 +82,9 @@ export async function startWorkers(
     const worker = cluster.fork()
     const ended = once(worker, 'exit').then(([code, signal]) => `${signal ?? `exit code ${code}`}`)
     const said = new Promise<WorkerListens>((resolve) => {
-      worker.on('message', (message: WorkerListens) => {
+      worker.on('message', (message: WorkerListens | MetricsSaid) => {
         if (message?.kind === 'listens') resolve(message)
+        if (message?.kind === 'metrics') metrics.said(measured(worker), message)
       })
     })
     const listens = Promise.race([said, ended.then(() => undefined)])
@@ -101,6 +106,7 @@ export async function startWorkers(
 
   const onEnd = (member: Member, how: string) => {
     members.delete(member)
+    metrics.ended(measured(member.worker))
     if (isStopping || member.isExpectedToEnd) return
     const isWell = member.isListening && performance.now() - member.startedAt >= SETTLED_MS
     failedStarts = isWell ? 0 : failedStarts + 1
@@ -184,6 +190,7 @@ export async function startWorkers(
   isStarted = true
   return {
     first,
+    metricsText: metrics.text,
     stop,
     restart: () => {
       // Asked again while it is under way: what has changed since is in the workers of the next round.
@@ -192,3 +199,9 @@ export async function startWorkers(
     },
   }
 }
+
+/** A worker that has just ended cannot be asked. */
+const measured = (worker: Worker) => ({
+  id: worker.id,
+  send: (message: object) => worker.isConnected() && worker.send(message, () => {}),
+})

@@ -4,8 +4,9 @@ import Koa, { type Middleware } from 'koa'
 import { refuse } from '../core/refusal.ts'
 import { directDoor } from './direct-door.ts'
 import type { Door } from './door.ts'
-import { directFaults, type FaultParts, faults, isAdmin } from './faults.ts'
+import { type FaultParts, faults, guardedDoor, isAdmin } from './faults.ts'
 import { answerOAuthError } from './oauth/oauth-error.ts'
+import { observe, observedDoor, type RequestObserver, type RequestTracer, trace, tracedDoor } from './observe.ts'
 import { answerProblem } from './problem.ts'
 import { requestId } from './request-id.ts'
 import { requestTarget } from './request-target.ts'
@@ -27,6 +28,10 @@ export interface AppParts extends FaultParts {
   readonly admin: Router
   /** Whether requests can be served: database reachable, signing key present. */
   readonly isReady: () => Promise<boolean>
+  /** Told of every request; absent where nobody measures. */
+  readonly observer: RequestObserver | undefined
+  /** Runs every request; absent where nobody traces. */
+  readonly tracer: RequestTracer | undefined
 }
 
 /**
@@ -37,6 +42,8 @@ export interface AppParts extends FaultParts {
  */
 export function createApp(parts: AppParts): RequestListener {
   const app = new Koa()
+  if (parts.observer !== undefined) app.use(observe(parts.observer))
+  if (parts.tracer !== undefined) app.use(trace(parts.tracer))
   app.use(requestTarget)
   app.use(requestId)
   app.use(faults(parts))
@@ -69,9 +76,16 @@ export function createApp(parts: AppParts): RequestListener {
   app.use(nowhere(router))
   app.on('error', (error: unknown) => parts.logFault({ error, requestId: '', path: '' }))
   const behindKoa = app.callback()
-  const token = directDoor(parts.token, directFaults(parts))
+  const token = directDoor(tokenDoor(parts))
   return (request, response) =>
     request.url === '/token' && request.method === 'POST' ? token(request, response) : behindKoa(request, response)
+}
+
+/** The layers around `POST /token` before Koa: those of everything else, from the outermost inwards. */
+function tokenDoor(parts: AppParts): (door: Door) => Promise<void> {
+  const guarded = guardedDoor(parts.token, parts)
+  const followed = parts.tracer === undefined ? guarded : tracedDoor(parts.tracer, '/token', guarded)
+  return parts.observer === undefined ? followed : observedDoor(parts.observer, '/token', followed)
 }
 
 /** Public, the same for everyone, and read by scripts of any origin. */

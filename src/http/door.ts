@@ -7,7 +7,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 export interface Door {
   readonly req: IncomingMessage
   readonly res: ServerResponse
-  readonly state: { readonly requestId: string }
+  readonly state: {
+    readonly requestId: string
+    /** For whoever measures: the code of the refusal that was answered, and whether it was an exchange that was asked for. */
+    refusal?: string
+    isExchange?: boolean
+  }
   status: number
   /** An object is answered as JSON. */
   body: unknown

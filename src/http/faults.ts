@@ -29,12 +29,17 @@ export function faults({ isUnavailable, logFault }: FaultParts): Middleware {
   }
 }
 
-/** The same at a door that Koa does not stand before. */
-export function directFaults({ isUnavailable, logFault }: FaultParts): (door: Door, error: unknown) => void {
-  return (door, error) => {
-    logFault({ error, requestId: door.state.requestId, path: door.req.url ?? '' })
-    answerFault(door, isUnavailable(error))
-  }
+/** The same around a door that Koa does not stand before. */
+export function guardedDoor(
+  serve: (door: Door) => Promise<void>,
+  { isUnavailable, logFault }: FaultParts,
+): (door: Door) => Promise<void> {
+  return (door) =>
+    serve(door).catch((error: unknown) => {
+      logFault({ error, requestId: door.state.requestId, path: door.req.url ?? '' })
+      if (door.res.headersSent) throw error
+      answerFault(door, isUnavailable(error))
+    })
 }
 
 function answerFault(door: Door, isAway: boolean): void {

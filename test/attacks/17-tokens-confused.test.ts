@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { expectRefused, issued } from '../http/oauth/answers.ts'
+import { attested, exchangeAttested } from '../support/attestation.ts'
 import { assertion, clientToken, introspect, revoke, send, type TestClient } from '../support/clients.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import { claimsOf, createWorld, type World } from '../support/world.ts'
 import { proof } from '../wire/signing.ts'
 
-type Kind = 'action' | 'agent' | 'resource' | 'subject' | 'admin' | 'assertion' | 'proof'
-const KINDS: readonly Kind[] = ['action', 'agent', 'resource', 'subject', 'admin', 'assertion', 'proof']
+type Kind = 'action' | 'agent' | 'resource' | 'subject' | 'admin' | 'assertion' | 'attestation' | 'proof'
+const KINDS: readonly Kind[] = ['action', 'agent', 'resource', 'subject', 'admin', 'assertion', 'attestation', 'proof']
 
 let server: TestServer
 let world: World
@@ -30,6 +31,8 @@ async function tokenOf(kind: Kind): Promise<string> {
       return world.api.token
     case 'assertion':
       return assertion(world.agent, server.issuer)
+    case 'attestation':
+      return (await attested(server.issuer, world.agent)).attestation
     case 'proof':
       return proof(world.agent.key, { method: 'POST', htu: `${server.issuer}/token`, now: new Date() })
   }
@@ -84,6 +87,13 @@ describe('the uses of the five tokens do not overlap', () => {
   test.each(KINDS)('%s as a client assertion', async (kind) => {
     const answer = await world.exchange({ form: { client_assertion: await tokenOf(kind) } })
     if (kind === 'assertion') expect(answer.status, answer.text).toBe(200)
+    else expectRefused(answer, 401, 'invalid_client')
+  })
+
+  test.each(KINDS)('%s as a client attestation', async (kind) => {
+    const by = { ...world.agent, attestation: await tokenOf(kind) }
+    const answer = await exchangeAttested(server.issuer, by, world.wish)
+    if (kind === 'attestation') expect(answer.status, answer.text).toBe(200)
     else expectRefused(answer, 401, 'invalid_client')
   })
 

@@ -12,7 +12,7 @@ const WARM_UP_ROUNDS = 2
 /**
  * Compares an earlier revision with this one: `npm run bench -- --against <revision>`.
  *
- * Both builds mint (mint.http.pkjwt) in turns, old, new, old again; the old one against itself is the run's own noise.
+ * Both builds mint (mint.http.pkjwt) in turns; the old one against itself is the run's own noise.
  *
  * @returns whether this one is no dearer than the noise.
  */
@@ -36,11 +36,15 @@ export async function benchAgainst(revision: string, progress: (line: string) =>
 
     const cost = async ({ mint }: typeof older) => (await mint(REQUESTS)).cpuMicroseconds
     const rounds: { readonly ratio: number; readonly noise: number }[] = []
+    // One after the other, so that neither rests for longer: a process that rests is slower for a while.
+    let before = await cost(older)
     for (let round = 1 - WARM_UP_ROUNDS; round <= ROUNDS; round++) {
-      const [before, own, after] = [await cost(older), await cost(newer), await cost(older)]
-      if (round < 1) continue
+      const [own, after] = [await cost(newer), await cost(older)]
       const old = (before + after) / 2
-      rounds.push({ ratio: own / old, noise: Math.abs(after - before) / old })
+      const noise = Math.abs(after - before) / old
+      before = after
+      if (round < 1) continue
+      rounds.push({ ratio: own / old, noise })
       const [a, b] = [old.toFixed(0), own.toFixed(0)]
       progress(`round ${round} of ${ROUNDS}: ${commit} ${a} µs, this ${b} µs, ratio ${(own / old).toFixed(3)}`)
     }

@@ -4,11 +4,11 @@ import { BENCHES } from './benches.ts'
 import { benchControl } from './control.ts'
 import { flame } from './flame.ts'
 import type { Bench, Size } from './harness/bench.ts'
-import { pinGenerator } from './harness/measured-process.ts'
+import { pinGenerator, stopMeasured } from './harness/measured-process.ts'
 import { quietRun } from './harness/quiet-run.ts'
 import { type BenchResult, describeMachine, isAllMet, tableRows, writeResults } from './harness/results.ts'
 import { fullSize } from './harness/size.ts'
-import { onServer } from './ours/bench-database.ts'
+import { dropBenchDatabases, onServer } from './ours/bench-database.ts'
 import { countDoubleAccepts, startPair } from './ours/pair.ts'
 import { report } from './report/report.ts'
 import { smoke } from './smoke.ts'
@@ -90,7 +90,7 @@ async function measureAll(benches: readonly Bench[], size: Size): Promise<void> 
   const results: BenchResult[] = []
   for (const bench of benches) {
     say(`${bench.name}: ${bench.what}`)
-    const result = await quietRun(bench, size, say)
+    const result = await quietRun(bench, size, say).catch((error: unknown) => failed(bench, error))
     for (const { name, detail } of result.figures) if (detail !== undefined) say(`  ${name}: ${detail}`)
     results.push(result)
     writeResults(await machine(), results)
@@ -98,6 +98,13 @@ async function measureAll(benches: readonly Bench[], size: Size): Promise<void> 
   console.table(tableRows(results))
   say('written: bench-results.json')
   if (!isAllMet(results)) process.exitCode = 1
+}
+
+/** A bench that came out wrong does not keep the others from being measured. */
+function failed({ name, what }: Bench, error: unknown): BenchResult {
+  console.error(error)
+  const cannotRun = error instanceof Error ? error.message : String(error)
+  return { name, what, at: new Date().toISOString(), figures: [], series: [], cannotRun }
 }
 
 async function doubleAccepts([count = '1000000']: readonly string[]): Promise<void> {
@@ -113,6 +120,7 @@ async function doubleAccepts([count = '1000000']: readonly string[]): Promise<vo
 
 async function against([revision]: readonly string[]): Promise<void> {
   if (revision === undefined) throw new Error('--against needs a git revision')
+  pinGenerator()
   if (!(await benchAgainst(revision, say))) process.exitCode = 1
 }
 
@@ -139,6 +147,12 @@ function helpText(): string {
   ].join('\n')
 }
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, async () => {
+    await stopMeasured().then(dropBenchDatabases)
+    process.exit(1)
+  })
+}
 main(process.argv.slice(2)).catch((error: unknown) => {
   console.error(error instanceof Error && process.env.DEBUG === undefined ? error.stack : error)
   process.exit(1)

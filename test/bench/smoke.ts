@@ -1,6 +1,7 @@
 import type { Bench } from './harness/bench.ts'
 import { quietRun } from './harness/quiet-run.ts'
 import { SMOKE } from './harness/size.ts'
+import { shareServers } from './ours/start-server.ts'
 
 /** Benches at once: nothing is measured. */
 const LANES = 4
@@ -16,5 +17,6 @@ export async function smoke(benches: readonly Bench[]): Promise<void> {
       console.log(`${bench.name} ${cannotRun === undefined ? 'runs' : `cannot run: ${cannotRun}`} (${took})`)
     }
   }
-  await Promise.all(Array.from({ length: LANES }, lane))
+  const stop = shareServers()
+  await Promise.all(Array.from({ length: LANES }, lane)).finally(stop)
 }

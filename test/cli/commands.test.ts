@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { attested } from '../support/attestation.ts'
 import { adminApi, newClient, send } from '../support/clients.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import { createWorld } from '../support/world.ts'
@@ -86,6 +87,22 @@ describe('agents', () => {
     expect(await done(['agents', 'keys', 'retire', 'a2', added.kid, '-y'])).toContain('Retired key')
     const { items } = await json(['agents', 'keys', 'list', 'a2'])
     expect(items.map(({ status }: { status: string }) => status).sort()).toEqual(['active', 'retired'])
+  })
+
+  test('have instances, which are listed and stopped', async () => {
+    const world = await createWorld(server)
+    const { id } = world.agent
+    expect(await done(['agents', 'instances', 'list', id])).toContain('It has no instance')
+    const { key } = await attested(server.issuer, world.agent, newClient(id).key)
+    expect(await done(['agents', 'instances', 'ls', id])).toMatch(new RegExp(`${key.jkt} +active`))
+    const stop = ['agents', 'instances', 'stop', id, key.jkt]
+    expect((await run([...stop, '--reason', 'odd'], { stdin: '' })).code).not.toBe(0)
+    expect(await done([...stop, '--yes', '--reason', 'odd'])).toContain(`Stopped instance ${key.jkt} of agent ${id}.`)
+    expect((await json(['agents', 'instances', 'list', id])).items).toMatchObject([
+      { kid: key.jkt, status: 'stopped', vouched_by: world.agent.key.jkt },
+    ])
+    expect((await json(['agents', 'instances', 'list', id, '--active'])).items).toEqual([])
+    expect((await run(['agents', 'instances', 'list', 'nobody'])).code).toBe(1)
   })
 
   test('never have their private key sent', async () => {
@@ -444,6 +461,7 @@ test.each([
   ['agents', 'retire', 'x'],
   ['resources', 'retire', 'x'],
   ['agents', 'keys', 'retire', 'x', 'y'],
+  ['agents', 'instances', 'stop', 'x', 'y'],
   ['delegations', 'revoke', 'x'],
   ['keys', 'rotate', '--compromised'],
   ['admin', 'reset-credential'],

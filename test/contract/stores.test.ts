@@ -502,7 +502,20 @@ describe('pruning', () => {
       `INSERT INTO idempotency_key (client, key, request_hash, created_at) VALUES
        ('prune', 'gone', '', now() - interval '25 hours'), ('prune', 'live', '', now() - interval '23 hours')`,
     )
+    const { agent, key } = await seed(query)
+    await query(
+      `INSERT INTO key (kid, owner_id, jwk, vouched_by, expires_at) VALUES
+       ('prune-gone', $1, '{}', $2, now() - interval '31 days'), ('prune-late', $1, '{}', $2, now() - interval '29 days'),
+       ('prune-never', $1, '{}', NULL, now() - interval '99 days')`,
+      [agent, key.jkt],
+    )
     await prune(query)
+    expect(await query(`SELECT kid FROM key WHERE kid LIKE 'prune-%' ORDER BY kid`)).toEqual([
+      { kid: 'prune-late' },
+      { kid: 'prune-never' },
+    ])
+    // A registered key is never forgotten, by whatever path.
+    await expect(query(`DELETE FROM key WHERE kid = 'prune-never'`)).rejects.toThrow()
     const left = await query<{ key: string }>(
       `SELECT encode(key, 'hex') AS key FROM replay_mark WHERE encode(key, 'hex') = ANY($1)`,
       [Object.values(marks).map(({ key }) => key)],

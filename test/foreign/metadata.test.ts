@@ -1,6 +1,7 @@
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import {
   type Client,
+  type ClientAuth,
   DPoP,
   genericTokenEndpointRequest,
   introspectionRequest,
@@ -17,7 +18,7 @@ import { clientToken, FORM, newClient, send, type TestClient, TOKEN_EXCHANGE } f
 import { readFeed } from '../support/feed.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import { claimsOf, createWorld, type World } from '../support/world.ts'
-import type { TestKey } from '../wire/signing.ts'
+import { proof, type TestKey } from '../wire/signing.ts'
 import { authorizationServer, INSECURE } from './support/authorization-server.ts'
 import { exchangeParameters } from './support/exchange-parameters.ts'
 import { keyPair } from './support/key-pair.ts'
@@ -75,6 +76,24 @@ async function exchange(of: World, alg: string) {
   )
   return processGenericTokenEndpointResponse(metadata, self, response)
 }
+
+/** An agent of oauth4webapi that was attested at this address, and how it then authenticates. */
+async function attestedAt(endpoint: unknown, agent: TestClient) {
+  const metadata = await authorizationServer(server.issuer)
+  const { self, authentication, dpop } = await signing(agent, agent.key.alg)
+  const there = { ...metadata, token_endpoint: String(endpoint) }
+  const options = { DPoP: dpop, ...INSECURE }
+  const answer = await genericTokenEndpointRequest(there, self, authentication, 'any', {}, options)
+  expect(answer.status).toBe(200)
+  const { client_attestation } = (await answer.json()) as { client_attestation: string }
+  const byAttestation: ClientAuth = (_server, { client_id }, body, headers) => {
+    body.set('client_id', client_id)
+    headers.set('OAuth-Client-Attestation', client_attestation)
+  }
+  return { metadata, self, options, byAttestation, attestation: client_attestation }
+}
+
+const METHODS = ['private_key_jwt', 'attest_jwt_client_auth_dpop']
 
 const worldOf = (alg: string) => createWorld(server, { alg: alg as TestKey['alg'] })
 
@@ -134,9 +153,46 @@ const PROOFS: Readonly<Record<string, (value: unknown) => unknown>> = {
   response_types_supported: isThe([]),
   // A fact for the flows that come; there is no endpoint yet that could take a challenge.
   code_challenge_methods_supported: isThe(['S256']),
-  token_endpoint_auth_methods_supported: isThe(['private_key_jwt']),
+  token_endpoint_auth_methods_supported: async (value) => {
+    expect(value).toEqual(METHODS)
+    const by = await attestedAt(document.attestation_endpoint, world.agent)
+    for (const [grant, parameters] of [
+      [TOKEN_EXCHANGE, exchangeParameters(world.wish)],
+      ['client_credentials', {}],
+    ] as const) {
+      const { metadata, self, byAttestation, options } = by
+      const response = await genericTokenEndpointRequest(metadata, self, byAttestation, grant, parameters, options)
+      const answer = await processGenericTokenEndpointResponse(metadata, self, response)
+      expect(claimsOf(answer.access_token).cnf).toEqual({ jkt: world.agent.key.jkt })
+    }
+  },
+  client_attestation_signing_alg_values_supported: async (value) => {
+    expect(value).toEqual(['ES256'])
+    const { attestation } = await attestedAt(document.attestation_endpoint, world.agent)
+    const { payload } = await jwtVerify(attestation, createRemoteJWKSet(new URL(String(document.jwks_uri))), {
+      issuer: server.issuer,
+      subject: world.agent.id,
+      typ: 'oauth-client-attestation+jwt',
+      algorithms: ['ES256'],
+      requiredClaims: ['iat', 'exp', 'cnf'],
+    })
+    expect(payload.cnf).toEqual({ jwk: world.agent.key.jwk })
+  },
+  attestation_endpoint: (value) => attestedAt(value, world.agent),
   introspection_endpoint_auth_methods_supported: isThe(['private_key_jwt']),
-  revocation_endpoint_auth_methods_supported: isThe(['private_key_jwt']),
+  revocation_endpoint_auth_methods_supported: async (value) => {
+    expect(value).toEqual(METHODS)
+    const of = await worldOf('ES256')
+    const by = await attestedAt(document.attestation_endpoint, of.agent)
+    // oauth4webapi sends no proof there; the one beside the attestation is ours.
+    const htu = String(document.revocation_endpoint)
+    const dpop = proof(of.agent.key, { method: 'POST', htu, now: new Date() })
+    const headers = new Headers({ DPoP: dpop })
+    const options = { headers, ...INSECURE }
+    const response = await revocationRequest(by.metadata, by.self, by.byAttestation, of.wish.subjectToken, options)
+    await processRevocationResponse(response)
+    expect((await of.exchange()).body.error).toBe('invalid_grant')
+  },
   token_endpoint_auth_signing_alg_values_supported: exchangesUnderEach,
   dpop_signing_alg_values_supported: exchangesUnderEach,
   introspection_endpoint_auth_signing_alg_values_supported: async (value) => {

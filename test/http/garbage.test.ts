@@ -18,7 +18,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-const OAUTH = ['/token', '/introspect', '/revoke'] as const
+const OAUTH = ['/token', '/introspect', '/revoke', '/attestation'] as const
 const ADMIN: readonly (readonly [string, string])[] = [
   ['POST', '/admin/agents'],
   ['POST', '/admin/principals'],

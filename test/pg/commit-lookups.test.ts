@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { endAll, keepAliveSender, type Sender } from '../process/server-process.ts'
-import { exchangeRequest } from '../support/clients.ts'
+import { exchangeRequest, oauthRequest } from '../support/clients.ts'
 import { createWorld, type World } from '../support/world.ts'
 import { type Pair, startPair } from './pair.ts'
 
@@ -65,6 +65,40 @@ test('plans made on small tables do not read whole ones when they have grown', a
   await exchanges(200)
   await settled()
   // One exchange that reads the marks once would have read 20,000. Housekeeping may read the small tables meanwhile.
+  expect((await readByScans()) - before).toBeLessThan(20_000)
+}, 60_000)
+
+test('nor do those by which tokens are introspected and consumed', async () => {
+  const tokens = await Promise.all(
+    Array.from({ length: 60 }, async () => {
+      const answer = await sender.send(pair.members[0].port, exchangeRequest(pair.issuer, world.agent, world.wish))
+      return JSON.parse(answer.text).access_token as string
+    }),
+  )
+  const ask = async (token: string, parameters: object = {}) => {
+    const request = oauthRequest(pair.issuer, '/introspect', world.resource, { token, ...parameters }, {}, false)
+    const answer = await sender.send(pair.members[0].port, request)
+    expect(JSON.parse(answer.text).active).toBe(true)
+  }
+  // Of an empty table that was looked at it is known that reading all of it is nothing.
+  await pair.client.query('ANALYZE')
+  // One after the other, so that each connection has asked often enough to keep its plan.
+  for (const token of tokens.slice(0, 40)) await ask(token)
+  for (const token of tokens.slice(0, 20)) await ask(token, { consume: 'true' })
+  await settled()
+  await pair.client.query(
+    `INSERT INTO "record" ("id", "kind", "decision", "jti")
+     SELECT gen_random_uuid(), 'action_token', 'issued', 'many-' || n FROM generate_series(1, 20000) n`,
+  )
+  await pair.client.query(
+    `INSERT INTO "revoked_token" ("jti", "expires_at", "revoked_by")
+     SELECT 'many-' || n, now() + interval '1 hour', 'nobody' FROM generate_series(1, 20000) n`,
+  )
+  await settled()
+  const before = await readByScans()
+  for (const token of tokens.slice(20, 40)) await ask(token)
+  for (const token of tokens.slice(20, 40)) await ask(token, { consume: 'true' })
+  await settled()
   expect((await readByScans()) - before).toBeLessThan(20_000)
 }, 60_000)
 

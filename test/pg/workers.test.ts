@@ -32,7 +32,7 @@ beforeAll(async () => {
   copy = await createPostgresCopy()
   client = new pg.Client({ connectionString: copy.url })
   await client.connect()
-  folder = makeFolder({ WRIT_WORKERS: String(WORKERS), WRIT_DRAIN_SECONDS: '5' })
+  folder = makeFolder({ WRIT_WORKERS: String(WORKERS), WRIT_DRAIN_SECONDS: '5', WRIT_METRICS_PORT: '0' })
   // The secret by file: the workers read it themselves.
   const secret = join(folder.dataDirectory, '..', 'database-url')
   writeFileSync(secret, `${copy.url}\n`)
@@ -152,6 +152,24 @@ test('a connection that was idle when its worker was told to leave has its next 
   expect(answers.every((answer) => answer.startsWith('HTTP/1.1 200 OK'))).toBe(true)
   expect(closing.size).toBe(sockets.length)
   for (const socket of sockets) socket.destroy()
+})
+
+/** The sum over all workers, read from the primary. */
+async function mints(): Promise<number> {
+  const [url = ''] = /http:\/\/127\.0\.0\.1:\d+\/metrics/.exec(server.stderr()) ?? []
+  const { text } = await send(url)
+  return Number(/^writ_exchange_seconds_count\{outcome="ok"\} (\d+)$/m.exec(text)?.[1] ?? 0)
+}
+
+test('the metrics are those of all workers, and none is lost when they are replaced', async () => {
+  const before = await mints()
+  // On connections of their own: the primary hands them round.
+  for (let n = 0; n < 4; n += 1) expect((await world.exchange()).status).toBe(200)
+  expect(await mints()).toBe(before + 4)
+  const round = said(`${WORKERS} workers were replaced`) + 1
+  server.child.kill('SIGHUP')
+  await expect.poll(() => said(`${WORKERS} workers were replaced`), { timeout: 50_000 }).toBe(round)
+  expect(await mints()).toBe(before + 4)
 })
 
 test('a worker that is killed is replaced, and the port is served all the while', async () => {

@@ -5,8 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { Agent, request as httpRequest } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join, resolve } from 'node:path'
 import { type Answer, administrator, type TestClient } from '../support/clients.ts'
 
 export type Settings = Readonly<Record<string, string>>
@@ -36,7 +35,8 @@ export interface ServerProcess extends Launched {
   readonly startMilliseconds: number
 }
 
-const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
+/** Of the folder that tests are run in: this file may itself have been compiled to elsewhere. */
+const MAIN = resolve('dist/main.js')
 const launched = new Set<ChildProcess>()
 
 /** Ends whatever a failed test left running. */

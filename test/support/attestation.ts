@@ -38,24 +38,37 @@ export async function attested(issuer: string, client: TestClient, instance?: Te
   return { id: client.id, key: instance ?? client.key, attestation: answer.body.client_attestation }
 }
 
-/** A request that authenticates by an attestation, right but for its deviation. */
+/**
+ * A request that authenticates by an attestation, right but for its deviation.
+ *
+ * @param port of another process of the same issuer.
+ */
 export function attestedRequest(
   issuer: string,
   path: string,
   { id, key, attestation }: Attested,
   parameters: Readonly<Record<string, string | undefined>>,
   { form, headers = [], ...deviation }: Deviation = {},
+  port?: number,
 ): Promise<Answer> {
   const { url, ...request } = oauthRequest(issuer, path, { id, key }, parameters, {
     ...deviation,
     form: { client_assertion: undefined, client_assertion_type: undefined, ...form },
     headers: attestation === '' ? headers : [['OAuth-Client-Attestation', attestation], ...headers],
   })
-  return send(url, request)
+  const place = new URL(url)
+  if (port !== undefined) place.port = String(port)
+  return send(place.href, request)
 }
 
 /** One exchange by an attestation. */
-export const exchangeAttested = (issuer: string, by: Attested, wish: Exchange, deviation: Deviation = {}) =>
+export const exchangeAttested = (
+  issuer: string,
+  by: Attested,
+  wish: Exchange,
+  deviation: Deviation = {},
+  port?: number,
+) =>
   attestedRequest(
     issuer,
     '/token',
@@ -68,6 +81,7 @@ export const exchangeAttested = (issuer: string, by: Attested, wish: Exchange, d
       authorization_details: JSON.stringify([wish.action]),
     },
     deviation,
+    port,
   )
 
 /** An agent token by an attestation. */

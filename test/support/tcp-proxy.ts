@@ -9,6 +9,8 @@ export interface TcpProxy {
   cut: () => void
   /** Lets nothing through any more, and ends nothing: what is half open stays so. */
   stall: () => void
+  /** Lets everything through so much later, in each direction. Unit: ms. */
+  slow: (milliseconds: number) => void
   /** As it was in the beginning; connections that were stalled are ended. */
   mend: () => void
   readonly close: () => Promise<void>
@@ -16,6 +18,7 @@ export interface TcpProxy {
 
 export async function startProxy(target = 0): Promise<TcpProxy> {
   let state: 'open' | 'cut' | 'stalled' = 'open'
+  let lateMs = 0
   const sockets = new Set<Socket>()
   const drop = () => {
     for (const socket of sockets) socket.destroy()
@@ -29,7 +32,10 @@ export async function startProxy(target = 0): Promise<TcpProxy> {
     ] as const) {
       sockets.add(from)
       from.on('data', (chunk) => {
-        if (state === 'open') to.write(chunk)
+        if (state !== 'open') return
+        // Timers of one length run in the order in which they were set.
+        if (lateMs > 0) setTimeout(() => to.writable && to.write(chunk), lateMs)
+        else to.write(chunk)
       })
       from.on('error', () => to.destroy())
       from.on('close', () => {
@@ -50,7 +56,11 @@ export async function startProxy(target = 0): Promise<TcpProxy> {
     stall: () => {
       state = 'stalled'
     },
+    slow: (milliseconds) => {
+      lateMs = milliseconds
+    },
     mend: () => {
+      lateMs = 0
       drop()
       state = 'open'
     },

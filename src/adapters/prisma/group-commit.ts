@@ -1,4 +1,4 @@
-import { ownerKey } from '../../core/delegation/charge.ts'
+import { type Charge, ownerKey } from '../../core/delegation/charge.ts'
 import type { RefusalCode } from '../../core/refusal.ts'
 import type { CommitEntry, CommitOutcome, Issuance } from '../../ports.ts'
 import { grouped } from './grouped.ts'
@@ -17,6 +17,10 @@ interface OutcomeRow {
 export interface GroupCommit extends Issuance {
   /** Waits until everything that was handed in has its answer. */
   readonly drain: () => Promise<void>
+  /** Entries that wait for the next flush. */
+  readonly waiting: () => number
+  /** How long the first has waited, where more wait than the next flush takes; else 0. Unit: ms. */
+  readonly behindMs: () => number
 }
 
 /**
@@ -48,8 +52,8 @@ export function groupCommit(
   const afterRejection = async ({ attemptId, marks }: CommitEntry) => {
     if (marks.length > 0) await askAll([{ attemptId, marks, decision: 'none' }])
   }
-  const { ask, drain } = grouped({ askAll, isUnavailable, afterRejection })
-  return { commit: ask, drain }
+  const { ask, ...queue } = grouped({ askAll, isUnavailable, afterRejection })
+  return { commit: ask, ...queue }
 }
 
 function toOutcome({ outcome, stored, reached, claims }: OutcomeRow): CommitOutcome {
@@ -59,13 +63,20 @@ function toOutcome({ outcome, stored, reached, claims }: OutcomeRow): CommitOutc
   return { outcome: 'refused', code: outcome as RefusalCode, isStored: stored, ...(reached !== null && { reached }) }
 }
 
-/** The entry as the function's `entries` parameter names its members. */
+/**
+ * The entry as the function's `entries` parameter names its members.
+ *
+ * One object literal, whatever the decision: what is undefined is left out of the JSON text, and objects that are put together
+ * from parts would cost several times as much for every exchange.
+ */
 function toRow(entry: CommitEntry, n: number): object {
   if (entry.decision === 'none') return { n, decision: 'none' }
-  const { record } = entry
+  const { record, decision } = entry
+  const issued = decision === 'issued' ? entry : undefined
+  const { decidedOn, turn } = issued ?? {}
   return {
     n,
-    decision: entry.decision,
+    decision,
     id: record.id,
     kind: record.kind,
     refusal: record.refusal,
@@ -90,24 +101,29 @@ function toRow(entry: CommitEntry, n: number): object {
     // Never left out: of an array that is not there SQL does not know whether it is empty, and would look for its last token.
     token_lineage: record.tokenLineage ?? [],
     request_id: record.requestId,
-    ...(entry.decision === 'issued' && toGrounds(entry)),
+    request: issued?.attemptId,
+    assertion_kid: decidedOn?.assertionKid,
+    lineage: decidedOn?.lineage,
+    actors: decidedOn?.actors.map(({ id }) => id),
+    actor_versions: decidedOn?.actors.map(({ version }) => version),
+    resource_id: decidedOn?.resourceId,
+    resource_version: decidedOn?.resourceVersion,
+    client_version: decidedOn?.clientVersion,
+    charges: issued?.charges.map(toCharge),
+    turn_key: turn?.key,
+    turn_until: turn?.until,
+    claims: turn?.claimsJson,
   }
 }
 
-const toGrounds = ({ attemptId, decidedOn, charges, turn }: CommitEntry & { readonly decision: 'issued' }) => ({
-  request: attemptId,
-  assertion_kid: decidedOn.assertionKid,
-  lineage: decidedOn.lineage,
-  actors: decidedOn.actors.map(({ id }) => id),
-  actor_versions: decidedOn.actors.map(({ version }) => version),
-  resource_id: decidedOn.resourceId,
-  resource_version: decidedOn.resourceVersion,
-  client_version: decidedOn.clientVersion,
-  charges: charges.map(({ owner, rule, max, amount, seconds, label }) => ({
-    ...{ owner: ownerKey(owner), rule, max, amount, seconds, label },
-    ...(owner.until !== undefined && { until: owner.until.getTime() / 1_000 }),
-  })),
-  ...(turn !== undefined && { turn_key: turn.key, turn_until: turn.until, claims: turn.claimsJson }),
+const toCharge = ({ owner, rule, max, amount, seconds, label }: Charge) => ({
+  owner: ownerKey(owner),
+  rule,
+  max,
+  amount,
+  seconds,
+  label,
+  until: owner.until === undefined ? undefined : owner.until.getTime() / 1_000,
 })
 
 const toMarks = (entry: CommitEntry, n: number) =>

@@ -33,6 +33,8 @@ export interface Database {
   readonly transaction: <T>(work: (query: Query) => Promise<T>) => Promise<T>
   readonly execScript: (sql: string) => Promise<void>
   readonly session: <T>(work: (session: DatabaseSession) => Promise<T>) => Promise<T>
+  /** How the pool stands; absent where the database is embedded. */
+  readonly connections?: () => { readonly total: number; readonly idle: number; readonly waiting: number }
   /** Waits for what runs, closes every connection and lets go of the data directory. May be called twice. */
   readonly close: () => Promise<void>
 }

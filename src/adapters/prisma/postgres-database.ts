@@ -103,6 +103,7 @@ export async function openPostgresDatabase(databaseUrl: string, options: Postgre
     transaction: (work) => onClient((client) => inTransaction(client, work)),
     execScript: (sql) => onClient((client) => execScriptOn(client, sql)),
     session,
+    connections: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close: () => {
       closing ??= close()
       return closing

@@ -3,6 +3,7 @@ import { act, examples } from '../cli.ts'
 import { collect } from '../input/parse-when.ts'
 import type { Io } from '../io.ts'
 import { addEnrol, addEnrolOptions, createEnrolment, developerLines, type EnrolOptions, withCodeFile } from './enrol.ts'
+import { addInstances } from './instances.ts'
 import { addKeys, keyCount, keyMembers } from './key-commands.ts'
 import {
   addLimitOptions,
@@ -64,6 +65,7 @@ export function addAgents(program: Command, io: Io): void {
   addVerbs(agents, io, AGENTS, ['suspend', 'resume', 'retire'])
   addEnrol(agents, io)
   addKeys(agents, io, AGENTS)
+  addInstances(agents, io)
 }
 
 function addCreate(agents: Command, io: Io): void {

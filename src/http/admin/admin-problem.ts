@@ -117,6 +117,7 @@ const MAX_ERRORS = 20
 
 /** Answers with a refusal, as the admin API does. */
 export function answerRefusal(context: Context, refusal: Refusal): void {
+  context.state.refusal = refusal.code
   const { status, challenge } = PROBLEMS[refusal.code]
   if (challenge !== undefined) context.set('WWW-Authenticate', challengeText(challenge, refusal.detail))
   if (status === 429 || status === 503) context.set('Retry-After', '1')

@@ -113,6 +113,7 @@ export function answerOAuthError(
   members: Readonly<Record<string, string>> = {},
 ): void {
   const { status, body } = oauthError(refusal, members)
+  context.state.refusal = refusal.code
   writeOAuthError(context, status, body)
 }
 

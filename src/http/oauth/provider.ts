@@ -3,6 +3,7 @@ import Provider, { type AdapterFactory, type Configuration, errors } from 'oidc-
 import type { Client } from '../../core/agent/client.ts'
 import type { Door } from '../door.ts'
 import type { PassToProvider } from './client-credentials.ts'
+import { withRequestContext } from './request-context.ts'
 import { CLIENT_CREDENTIALS } from './token.ts'
 import { TOKEN_EXCHANGE } from './token-exchange.ts'
 
@@ -67,7 +68,7 @@ export function openProvider(parts: ProviderParts): PassToProvider {
     behindIssuer(context, parts.issuer)
     Object.assign(context.req, { body: Object.fromEntries(form) })
     context.respond = false
-    await handle(context.req, context.res)
+    await withRequestContext(() => handle(context.req, context.res))
   }
 }
 

@@ -33,6 +33,7 @@ export async function exchangeToken(
   ports: IssuePorts & SubDelegationPorts,
   throttle: FailureThrottle,
 ): Promise<void> {
+  context.state.isExchange = true
   const parameters = exchangeParameters(form)
   if (isRefusal(parameters)) return answerOAuthError(context, parameters)
   if (form.has('actor_token') || form.has('actor_token_type')) {

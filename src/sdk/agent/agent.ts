@@ -1,5 +1,7 @@
 import type { ActionFetchInit, ActionToken } from './action-token.ts'
 import { agentTokens } from './agent-token.ts'
+import { attestations, type Vouch } from './attestation.ts'
+import { clientAssertion } from './client-assertion.ts'
 import { createClock } from './clock.ts'
 import { type ActorToken, actorToken, delegate, type GivenDelegation, type Giving } from './delegate.ts'
 import { type Delegation, listDelegations } from './delegations.ts'
@@ -19,8 +21,13 @@ export interface AgentOptions {
   readonly issuer: string
   /** The agent's id, which is its `client_id`. */
   readonly id: string
-  /** Signs assertions and proofs: a registered key. */
+  /** Signs assertions and proofs: a registered key, or with `vouch` any new one. */
   readonly key: Signer
+  /**
+   * Makes this an instance of the agent: `key` need not be registered, a registered one vouches for it. Default: `key` is
+   * registered.
+   */
+  readonly vouch?: Vouch
   /** Default: the global one. */
   readonly fetch?: typeof globalThis.fetch
   /** The machine's clock. */
@@ -47,6 +54,11 @@ export interface Agent {
   readonly delegate: (giving: Giving) => Promise<GivenDelegation | WritRefusal>
   /** For the agent that gives a delegation on to this one. */
   readonly actorToken: () => Promise<ActorToken | WritRefusal>
+  /**
+   * A client assertion that vouches for the key of an instance, for the `vouch` of that instance; good once, within a minute,
+   * and with a proof by that key alone.
+   */
+  readonly vouchFor: (jkt: string) => Promise<string>
   /** Tokens for several actions of one turn, by one request: for each its token or its refusal, or one refusal of the whole. */
   readonly exchangeAll: (wish: BatchWish) => Promise<readonly (ActionToken | WritRefusal)[] | WritRefusal>
   /** Both in one: exchanges for the action, and makes the call that it is. */
@@ -60,6 +72,9 @@ export function createAgent(options: AgentOptions): Agent {
   checkIssuer(issuer)
   if (!/^[a-z0-9._-]{1,255}$/.test(id)) throw new TypeError('id must be 1 to 255 of a-z 0-9 - _ .')
   checkRetries(retries)
+  if (options.vouch !== undefined && typeof options.vouch !== 'function') {
+    throw new TypeError('vouch must be a function')
+  }
   const session: Session = {
     signer: checkSigner(options.key),
     transport: createTransport(options),
@@ -71,7 +86,8 @@ export function createAgent(options: AgentOptions): Agent {
     () => readMetadata(issuer, session.transport),
     () => true,
   )
-  const door = { session, issuer, id, metadata: metadata.get }
+  const attested = { session, issuer, id, metadata: metadata.get, vouch: options.vouch }
+  const door = { ...attested, attestations: attestations(attested) }
   const tokens = agentTokens(door)
   return Object.freeze({
     issuer,
@@ -82,6 +98,11 @@ export function createAgent(options: AgentOptions): Agent {
     exchangeAll: (wish) => exchangeAll(door, wish),
     delegate: (giving) => delegate(door, giving),
     actorToken: () => actorToken(tokens),
+    vouchFor: async (jkt) => {
+      if (options.vouch !== undefined) throw new TypeError('an instance vouches for no other')
+      if (typeof jkt !== 'string' || !/^[A-Za-z0-9_-]{43}$/.test(jkt)) throw new TypeError('jkt must be a thumbprint')
+      return clientAssertion(session.signer, { id, issuer, now: session.clock.now() }, jkt)
+    },
     signedFetch: async (wish, url, init) => {
       const token = await exchange(door, wish)
       return isWritRefusal(token) ? token : token.fetch(url, init)

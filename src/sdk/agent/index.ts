@@ -3,6 +3,7 @@
 export type { ReachedLimit } from '../../core/delegation/limit-label.ts'
 export type { ActionFetchInit, ActionToken } from './action-token.ts'
 export { type Agent, type AgentOptions, createAgent } from './agent.ts'
+export type { Vouch } from './attestation.ts'
 export type { ActorToken, GivenDelegation, Giving } from './delegate.ts'
 export type { Delegation } from './delegations.ts'
 export { type ContentDigest, contentDigest } from './digest.ts'

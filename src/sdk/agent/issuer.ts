@@ -10,6 +10,8 @@ export interface IssuerMetadata {
   /** The action types that the server knows at this moment (RFC 9396 §10). */
   readonly authorizationDetailsTypes: readonly string[]
   readonly dpopSigningAlgorithms: readonly string[]
+  /** Where agents are attested; undefined where they are not. */
+  readonly attestationEndpoint?: string
 }
 
 /**
@@ -31,6 +33,14 @@ export async function readMetadata(issuer: string, transport: Transport): Promis
   if (typeof tokenEndpoint !== 'string' || !isAt(tokenEndpoint, issuer)) {
     throw unusable('the token endpoint is not a URL of the issuer')
   }
+  const attestationEndpoint = strings(body.token_endpoint_auth_methods_supported).includes(ATTESTATION_METHOD)
+    ? body.attestation_endpoint
+    : undefined
+  // Another server may take attestations and leave it to others to give them.
+  const isAttesting = typeof attestationEndpoint === 'string'
+  if (isAttesting && !isAt(attestationEndpoint, issuer)) {
+    throw unusable('the attestation endpoint is not a URL of the issuer')
+  }
   const grants = strings(body.grant_types_supported)
   if (!grants.includes(TOKEN_EXCHANGE)) throw unusable('the server does not exchange tokens')
   return Object.freeze({
@@ -38,6 +48,7 @@ export async function readMetadata(issuer: string, transport: Transport): Promis
     tokenEndpoint,
     authorizationDetailsTypes: Object.freeze(strings(body.authorization_details_types_supported)),
     dpopSigningAlgorithms: Object.freeze(strings(body.dpop_signing_alg_values_supported)),
+    ...(isAttesting && { attestationEndpoint }),
   })
 }
 
@@ -49,6 +60,9 @@ export function checkIssuer(issuer: string): void {
 }
 
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
+
+/** (draft-ietf-oauth-attestation-based-client-auth-12 §Authorization Server Metadata) */
+const ATTESTATION_METHOD = 'attest_jwt_client_auth_dpop'
 
 const isAt = (url: string, origin: string) => URL.canParse(url) && new URL(url).origin === origin && !url.includes('#')
 

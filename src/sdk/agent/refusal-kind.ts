@@ -19,6 +19,8 @@ export type WritRefusalKind =
   | 'delegation_ended'
   /** `invalid_grant` at an enrolment. */
   | 'code_unusable'
+  /** `access_denied` at an attestation: this key can be no instance, or the agent has too many. */
+  | 'instance_refused'
   /** `invalid_client`, or the agent token was refused: unknown, suspended, a retired key, a wrong clock. */
   | 'not_authenticated'
   /** `invalid_dpop_proof`: the key, or the clock. */
@@ -37,7 +39,7 @@ export type WritRefusalKind =
   | 'unknown'
 
 /** Who answered: the same error means something else at another door. */
-export type Door = 'token' | 'enrolment' | 'delegations' | 'resource'
+export type Door = 'token' | 'attestation' | 'enrolment' | 'delegations' | 'resource'
 
 /** What an error means at a door. */
 export function refusalKind(door: Door, error: string, description: string): WritRefusalKind {
@@ -60,6 +62,8 @@ export const ADVICE: Record<WritRefusalKind, string> = {
     'Ask the principal for a new delegation: this one was revoked, has expired, or is not for this agent.',
   code_unusable:
     'Ask the administrator for a new enrolment code: this one is unknown, used or expired, or for another key.',
+  instance_refused:
+    'Make a new key for this instance, and check with the administrator how many instances of this agent are in force.',
   not_authenticated:
     'Check the agent id, and with the administrator that the agent is active and this key is registered.',
   proof_refused: 'Check the clock, and with the administrator that this key is registered and active.',
@@ -92,6 +96,7 @@ const COMMON_KINDS: ReadonlyMap<string, WritRefusalKind> = new Map([
   ['use_dpop_nonce', 'nonce_refused'],
   ['slow_down', 'slow_down'],
   ['invalid_request', 'request_refused'],
+  ['use_fresh_attestation', 'not_authenticated'],
 ])
 
 // Maps and not objects: an error called "constructor" must find nothing.
@@ -106,6 +111,11 @@ const KINDS: Record<Door, ReadonlyMap<string, WritRefusalKind>> = {
     ['unsupported_grant_type', 'request_refused'],
     ['unauthorized_client', 'request_refused'],
     ['invalid_scope', 'request_refused'],
+  ]),
+  attestation: new Map<string, WritRefusalKind>([
+    ['access_denied', 'instance_refused'],
+    ['invalid_client', 'not_authenticated'],
+    ['unauthorized_client', 'request_refused'],
   ]),
   enrolment: new Map<string, WritRefusalKind>([['invalid_grant', 'code_unusable']]),
   delegations: new Map<string, WritRefusalKind>([

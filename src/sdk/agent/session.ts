@@ -35,7 +35,11 @@ export interface RepeatableRequest {
   /** The agent token, at doors that take one. */
   readonly accessToken?: string
   /** Headers and body for one attempt: an assertion is for one request only. */
-  readonly content?: () => Promise<{ readonly contentType: string; readonly body: string }>
+  readonly content?: () => Promise<{
+    readonly contentType: string
+    readonly body: string
+    readonly headers?: Readonly<Record<string, string>>
+  }>
   readonly signal?: AbortSignal | undefined
   /** Whether making it twice is the same as making it once: then a lost answer is asked for again. Default: false. */
   readonly isRepeatable?: boolean
@@ -108,7 +112,7 @@ async function attempt(session: Session, wanted: RepeatableRequest) {
     nonce,
     ...(accessToken !== undefined && { accessToken }),
   })
-  const headers = new Headers({ accept: 'application/json', dpop: proof })
+  const headers = new Headers({ ...content?.headers, accept: 'application/json', dpop: proof })
   if (accessToken !== undefined) headers.set('authorization', `DPoP ${accessToken}`)
   if (content !== undefined) headers.set('content-type', content.contentType)
   const sentAt = session.clock.own()

@@ -25,11 +25,7 @@ export const MINT_COLDKEYS: Bench = {
       const keys = await openServerKeys(ours)
       const figures: Figure[] = []
       for (const alg of ['ES256', 'Ed25519'] as const) {
-        const seeded = await seedRows(
-          database,
-          { agents: needed, keys: needed, alg, tag: `cold-${alg.toLowerCase()}` },
-          progress,
-        )
+        const seeded = await seedRows(database, { agents: needed, keys: needed, alg }, progress)
         const world = await createWorld(ours, { alg })
         const warm = { agent: world.agent, subjectToken: world.delegation.subjectToken }
         const wish = { ...world.wish, resource: seeded.resource.identifier }

@@ -45,8 +45,10 @@ export async function interleave<Name extends string>(
   const noises: number[] = []
   const samples = Object.fromEntries(names.map((name) => [name, [] as Sample[]])) as Record<Name, Sample[]>
   const costs = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<Name, number[]>
+  // The reference's turn after one side is its turn before the next, so that none rests for longer than the others: a
+  // process that rests is slower for a while.
+  let before = await reference()
   for (let round = 1 - warmUpRounds; round <= rounds; round++) {
-    let before = await reference()
     const line: string[] = []
     for (const name of names) {
       const own = await sides[name]()

@@ -47,7 +47,8 @@ export async function startMeasured(
 ): Promise<MeasuredProcess> {
   const program = [process.execPath, ...(isOurs ? profileFlags() : []), ...args]
   const [command = '', ...rest] = isPinned && isPinnable ? [TASKSET, '-c', '0', ...program] : program
-  const child = spawn(command, rest, { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const env = { ...process.env, ...environment }
+  const child = kept(spawn(command, rest, { env, stdio: ['ignore', 'pipe', 'pipe'] }))
   const complaints: string[] = []
   child.stderr.on('data', (chunk: Buffer) => complaints.push(chunk.toString()))
   const readyLine = await new Promise<string>((resolve, reject) => {
@@ -79,10 +80,8 @@ export async function startWorker(
   { isOurs = false }: MeasuredOptions = {},
 ): Promise<MeasuredWorker> {
   const path = fileURLToPath(new URL(`../${file}`, import.meta.url))
-  const child = fork(path, [JSON.stringify(told)], {
-    execArgv: ['--expose-gc', ...(isOurs ? profileFlags() : [])],
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  })
+  const execArgv = ['--expose-gc', ...(isOurs ? profileFlags() : [])]
+  const child = kept(fork(path, [JSON.stringify(told)], { execArgv, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }))
   const answer = () =>
     new Promise<unknown>((resolve, reject) => {
       const onExit = (code: number | null) => reject(new Error(`${file} ended with ${code}`))
@@ -131,6 +130,17 @@ function cpuMicroseconds(pid: number): number {
 function residentBytes(pid: number): number {
   const [, kibibytes = '0'] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
   return Number(kibibytes) * 1_024
+}
+
+const running = new Set<ChildProcess>()
+
+/** Ends what a run that is interrupted would leave behind. */
+export const stopMeasured = () => Promise.all([...running].map(stop))
+
+function kept<Child extends ChildProcess>(child: Child): Child {
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+  return child
 }
 
 async function stop(child: ChildProcess): Promise<void> {

@@ -12,8 +12,6 @@ export interface SeedOptions {
   /** How many agents have a key that we hold. Default: none. */
   readonly keys?: number
   readonly alg?: 'ES256' | 'Ed25519'
-  /** What every name begins with; two seeds of one database need two. */
-  readonly tag?: string
 }
 
 /** Of the agents that were seeded, those whose keys we hold. */
@@ -33,12 +31,16 @@ interface Account {
   readonly jwk: Record<string, string>
 }
 
+let seeds = 0
+
 /** Fills a migrated database by scripts/seed.mjs. */
 export async function seedRows(
   { url }: BenchDatabase,
-  { agents, records = 0, keys = 0, alg = 'ES256', tag = 'seed' }: SeedOptions,
+  { agents, records = 0, keys = 0, alg = 'ES256' }: SeedOptions,
   progress: (line: string) => void,
 ): Promise<Seeded> {
+  // What every name begins with, for two seeds of one database.
+  const tag = `seed${++seeds}`
   const file = join(tmpdir(), `writ-bench-keys-${process.pid}-${tag}.json`)
   const numbers = { agents, records, keys }
   const child = spawn(

@@ -32,8 +32,24 @@ export interface OurServerOptions {
 
 const UNLIMITED = { perSecond: 1_000_000, burst: 1_000_000 }
 
+let isShared = false
+let shared: Promise<OurServer> | undefined
+
+/** From now on whoever wants a server with nothing special about it is given the same one. @returns what stops it. */
+export function shareServers(): () => Promise<void> {
+  isShared = true
+  return async () => (await shared)?.stop()
+}
+
 /** Starts the build with nothing in its way: no rate limit, no log. */
 export async function startOurServer(options: OurServerOptions = {}): Promise<OurServer> {
+  const isSpecial = options.root !== undefined || options.database !== undefined || options.beside !== undefined
+  if (!isShared || isSpecial) return start(options)
+  shared ??= start(options)
+  return { ...(await shared), stop: async () => {} }
+}
+
+async function start(options: OurServerOptions): Promise<OurServer> {
   const { root = '.', beside, isPinnable = true } = options
   const folder = await mkdtemp(join(tmpdir(), 'writ-bench-'))
   const given = beside?.database ?? options.database

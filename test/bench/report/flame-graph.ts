@@ -21,8 +21,10 @@ export interface Frame {
 
 /** What is no work: waiting for the next request. */
 const IDLE: ReadonlySet<string> = new Set(['(idle)', '(program)', '(root)'])
+/** What a worker does before it is measured. */
+const PREPARATION = /^prepare test\/bench\//
 
-/** Adds up the samples of a profile by call stack, without what was idle. */
+/** Adds up the samples of a profile by call stack, without what was idle or is not measured. */
 export function frames({ nodes, samples, timeDeltas }: CpuProfile): Frame {
   const parents = new Map<number, number>()
   const byId = new Map(nodes.map((node) => [node.id, node]))
@@ -35,7 +37,7 @@ export function frames({ nodes, samples, timeDeltas }: CpuProfile): Frame {
       const node = byId.get(at)
       if (node !== undefined && node.callFrame.functionName !== '(root)') stack.push(nameOf(node.callFrame))
     }
-    if (stack.length === 0 || IDLE.has(stack[0] as string)) continue
+    if (stack.length === 0 || IDLE.has(stack[0] as string) || stack.some((name) => PREPARATION.test(name))) continue
     let frame = root
     frame.total += spent
     for (const name of stack.reverse()) {

@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import type { Series } from '../harness/bench.ts'
 import { type BenchResult, type Machine, RESULTS_FILE, readResults, tableRows } from '../harness/results.ts'
 import { plot } from './plot.ts'
 
@@ -11,17 +12,21 @@ export function report(order: readonly string[]): readonly string[] {
   if (found === undefined) throw new Error(`there is no ${RESULTS_FILE}: run the benches first`)
   const results = order.flatMap((name) => found.results.filter((result) => result.name === name))
   const page = readFileSync(PAGE, 'utf8')
-  const changed = replaced(replaced(page, 'machine', machineText(found.machine)), 'results', tableText(results))
-  writeFileSync(PAGE, changed)
-  const written = [PAGE]
+  const series = results.flatMap((result) => result.series)
+  const parts = { machine: machineText(found.machine), results: tableText(results), plots: plotsText(series) }
+  writeFileSync(
+    PAGE,
+    Object.entries(parts).reduce((text, [name, part]) => replaced(text, name, part), page),
+  )
   if (!existsSync(IMAGES)) mkdirSync(IMAGES)
-  for (const series of results.flatMap((result) => result.series)) {
-    const path = `${IMAGES}/${series.name}.svg`
-    writeFileSync(path, plot(series))
-    written.push(path)
-  }
-  return written
+  for (const one of series) writeFileSync(imageOf(one), plot(one))
+  return [PAGE, ...series.map(imageOf)]
 }
+
+const imageOf = ({ name }: Series) => `${IMAGES}/${name}.svg`
+
+export const plotsText = (series: readonly Series[]): string =>
+  series.map(({ name, x, y }) => `![${y} against ${x}](images/${name}.svg)`).join('\n\n')
 
 /** What stands between `<!-- name -->` and `<!-- /name -->` is the run's; the rest is the writer's. */
 export function replaced(page: string, name: string, text: string): string {
@@ -36,7 +41,7 @@ export const machineText = ({ cpu, cores, memoryGb, node, platform, postgres, re
 
 /** Every figure with the command that gives it. */
 export function tableText(results: readonly BenchResult[]): string {
-  const head = ['figure', 'measured', 'goal', 'stretch', 'spread', 'noise', '', 'command after `npm run bench -- `']
+  const head = ['figure', 'measured', 'goal', 'stretch', 'spread', 'noise', '', 'bench']
   const rows = results.flatMap((result) =>
     tableRows([result]).map(({ figure, measured, goal, stretch, spread, noise, verdict }) => [
       ...[figure, measured, goal, stretch, spread, noise, verdict, `\`${result.name}\``],

@@ -16,11 +16,12 @@ import { incomingTokens } from '../../../src/adapters/prisma/token-status.ts'
 import { type IssuePorts, type IssueRequest, issueActionToken } from '../../../src/commands/issue-action-token.ts'
 import { isRefusal } from '../../../src/core/refusal.ts'
 import { exchangeParameters } from '../../../src/http/oauth/exchange-parameters.ts'
+import type { ClientEvidence } from '../../../src/ports.ts'
 import { jwkThumbprint, parsePublicJwk } from '../../../src/wire/jwk.ts'
 import { createKeyObjectCache } from '../../../src/wire/key-object-cache.ts'
 import { ACCESS_TOKEN_TYPE, ASSERTION_TYPE, assertion, type Exchange } from '../../support/clients.ts'
 import { proof } from '../../wire/signing.ts'
-import { serveWork, told } from '../harness/serve-work.ts'
+import { serveWork, told, type Work } from '../harness/serve-work.ts'
 
 /** Where the server is whose database and keys this worker shares, and for whom it mints. */
 export interface MintCoreTold {
@@ -31,11 +32,13 @@ export interface MintCoreTold {
   /** Private JWK. */
   readonly agentKey: Record<string, string>
   readonly wish: Exchange
+  /** A client attestation of the agent, where the server gives one. */
+  readonly attestation: string | undefined
 }
 
 const IN_FLIGHT = 16
 
-const { issuer, dataDirectory, databaseUrl, agentId, agentKey, wish } = told<MintCoreTold>()
+const { issuer, dataDirectory, databaseUrl, agentId, agentKey, wish, attestation } = told<MintCoreTold>()
 const privateKey = createPrivateKey({ key: agentKey as JsonWebKey, format: 'jwk' })
 const publicKey = createPublicKey(privateKey)
 const jwk = parsePublicJwk(publicKey.export({ format: 'jwk' }))
@@ -67,7 +70,7 @@ const ports: IssuePorts = {
 }
 
 const url = `${issuer}/token`
-const parameters = exchangeParameters(
+const read = exchangeParameters(
   new Map([
     ['subject_token', wish.subjectToken],
     ['subject_token_type', ACCESS_TOKEN_TYPE],
@@ -75,19 +78,25 @@ const parameters = exchangeParameters(
     ['authorization_details', JSON.stringify([wish.action])],
   ]),
 )
-if (isRefusal(parameters)) throw new Error(parameters.detail)
-let prepared: IssueRequest[] = []
+if (isRefusal(read)) throw new Error(read.detail)
+const parameters = read
 
-serveWork({
-  mint: {
+const byAssertion = (): Partial<ClientEvidence> => ({
+  assertionType: ASSERTION_TYPE,
+  assertion: assertion(agent, issuer),
+})
+const byAttestation = (): Partial<ClientEvidence> => ({ ...(attestation !== undefined && { attestation }) })
+
+function minting(authentication: () => Partial<ClientEvidence>): Work {
+  let prepared: IssueRequest[] = []
+  return {
     prepare: (count) => {
       prepared = Array.from({ length: count }, () => ({
         ...parameters,
         requestId: 'bench',
         evidence: {
           clientId: agentId,
-          assertionType: ASSERTION_TYPE,
-          assertion: assertion(agent, issuer),
+          ...authentication(),
           proofs: [proof(agent.key, { method: 'POST', htu: url, now: new Date() })],
           target: { method: 'POST', url },
         },
@@ -106,5 +115,7 @@ serveWork({
       await Promise.all(Array.from({ length: IN_FLIGHT }, mintOn))
       if (tokens.size !== prepared.length) throw new Error('two requests were given one token')
     },
-  },
-})
+  }
+}
+
+serveWork({ private_key_jwt: minting(byAssertion), attestation: minting(byAttestation) })

@@ -1,17 +1,16 @@
 import { generateKeyPairSync, sign, verify } from 'node:crypto'
-import { serveWork, told } from '../harness/serve-work.ts'
+import { serveWork, type Work } from '../harness/serve-work.ts'
 
-const { verifies, signs } = told<{ readonly verifies: number; readonly signs: number }>()
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const signing = { key: privateKey, dsaEncoding: 'ieee-p1363' } as const
 const verifying = { key: publicKey, dsaEncoding: 'ieee-p1363' } as const
 const signed = Buffer.from('x'.repeat(600))
 const signature = sign('sha256', signed, signing)
-let pieces = 0
 
 /** The cryptography alone, with prepared keys. */
-serveWork({
-  raw: {
+function raw(verifies: number, signs: number): Work {
+  let pieces = 0
+  return {
     prepare: (count) => {
       pieces = count
     },
@@ -23,5 +22,7 @@ serveWork({
         for (let i = 0; i < signs; i++) sign('sha256', signed, signing)
       }
     },
-  },
-})
+  }
+}
+
+serveWork({ '1v1s': raw(1, 1), '2v1s': raw(2, 1) })

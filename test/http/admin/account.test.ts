@@ -1,5 +1,6 @@
+import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { systemIds } from '../../../src/adapters/clock.ts'
+import { systemIds, uuidV7 } from '../../../src/adapters/clock.ts'
 import { type AdminServer, newJwk, startAdminServer } from './admin-server.ts'
 
 let server: AdminServer
@@ -40,6 +41,27 @@ describe('records', () => {
     expect(await filtered(`before=${at}&agent=planner`)).toBe(1)
     expect((await server.call('/admin/records?after=yesterday')).status).toBe(400)
     expect((await server.call('/admin/records?decision=maybe')).status).toBe(400)
+  })
+  test('of a time far back are found, whatever the clocks of that time said', async () => {
+    const MINUTE = 60_000
+    const long = Date.parse('2020-02-02T12:00:00Z')
+    // Ids are made by one clock, times of records by another.
+    for (const [n, minutesApart] of [0, 59, -59].entries()) {
+      const id = uuidV7(long + minutesApart * MINUTE, randomBytes(16))
+      await server.database.query(
+        `INSERT INTO record (id, at, kind, decision, client, agent) VALUES ($1::uuid, $2, 'admin', 'done', 'long-ago', 'long-ago')`,
+        [id, new Date(long + n)],
+      )
+    }
+    const listed = async (query: string) => (await server.call(`/admin/records?${query}`)).body
+    const between = (after: number, before: number) => `agent=long-ago&after=${after / 1_000}&before=${before / 1_000}`
+    expect((await listed(between(long - 1, long + 3))).items).toHaveLength(3)
+    expect((await listed(between(long, long + 2))).items).toHaveLength(1)
+    expect((await listed(between(long + 2, long + MINUTE))).items).toHaveLength(0)
+    expect((await listed(between(0, Date.parse('9999-01-01T00:00:00Z')))).items).toHaveLength(3)
+    const first = await listed(`${between(long - 1, long + 3)}&limit=2`)
+    const second = await listed(`${between(long - 1, long + 3)}&limit=2&cursor=${first.next_cursor}`)
+    expect([first.items.length, second.items.length]).toEqual([2, 1])
   })
   test('hold no key, no token and no body', async () => {
     const jwk = newJwk()

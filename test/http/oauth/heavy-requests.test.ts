@@ -8,7 +8,7 @@ import { expectRefused } from './answers.ts'
 
 const KiB = 1024
 const MiB = 1024 * KiB
-const ENDPOINTS = ['/token', '/introspect', '/revoke'] as const
+const ENDPOINTS = ['/token', '/introspect', '/revoke', '/attestation'] as const
 const deep = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
 
 let server: TestServer

@@ -1,9 +1,11 @@
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { attested, exchangeAttested } from '../../support/attestation.ts'
 import { clientToken, introspect, newClient, send } from '../../support/clients.ts'
 import { type FeedEvent, type FeedReader, readFeed } from '../../support/feed.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
 import { claimsOf, createWorld, type World } from '../../support/world.ts'
+import { makeKey } from '../../wire/signing.ts'
 import { administer, issued } from './answers.ts'
 
 const RISC = 'https://schemas.openid.net/secevent/risc/event-type'
@@ -113,6 +115,23 @@ describe('a follower is told', () => {
     const [method, path, subject] = of(own)
     await administer(own, method, path, {})
     await feed.until(about(type, subject))
+  })
+
+  test('of an instance of an agent, and of one that ends with the key that vouched for it', async () => {
+    const own = await createWorld(server)
+    const [one, two] = [
+      await attested(server.issuer, own.agent, makeKey()),
+      await attested(server.issuer, own.agent, makeKey()),
+    ]
+    const token = await issued(exchangeAttested(server.issuer, two, own.wish))
+    const feed = await caughtUp(own)
+    await administer(own, 'DELETE', `/admin/agents/${own.agent.id}/instances/${one.key.jkt}`, {})
+    await feed.until(about(`${CAEP}/credential-change`, one.key.jkt))
+    expect(feed.events.some(about(`${CAEP}/credential-change`, two.key.jkt))).toBe(false)
+    await administer(own, 'DELETE', `/admin/agents/${own.agent.id}/keys/${own.agent.key.jkt}`, {})
+    await feed.until(about(`${CAEP}/credential-change`, two.key.jkt))
+    await feed.until(about(`${CAEP}/credential-change`, own.agent.key.jkt))
+    await feed.until(about(`${CAEP}/session-revoked`, claimsOf(token).jti))
   })
 
   test('of an action type, and of everything, and that they go on', async () => {

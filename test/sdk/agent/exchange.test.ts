@@ -90,7 +90,8 @@ describe('the metadata', () => {
     expect((await own.discover()).authorizationDetailsTypes).toContain('email_send')
     const metadata = `${server.issuer}/.well-known/oauth-authorization-server`
     expect(urls.filter((url) => url === metadata)).toHaveLength(1)
-    expect(urls).toHaveLength(4)
+    // And one attestation.
+    expect(urls).toHaveLength(5)
   })
 })
 
@@ -195,7 +196,7 @@ describe('a refusal says what it is and what to do', () => {
   test('slow_down: with the time to wait, and by itself again where that is configured', async () => {
     let ahead = 0
     const busy = await startTestServer(
-      { clientRequests: { perSecond: 0.1, burst: 2 } },
+      { clientRequests: { perSecond: 0.1, burst: 3 } },
       { clock: () => new Date(Date.now() + ahead * 1_000) },
     )
     try {

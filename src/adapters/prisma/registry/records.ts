@@ -1,5 +1,6 @@
 import type { AdminRecord, AuditRecord, RecordReader } from '../../../admin-ports.ts'
 import type { JsonValue } from '../../../core/json.ts'
+import { uuidV7 } from '../../clock.ts'
 import type { Record } from '../generated/client.ts'
 import type { TransactionClient } from './transaction-client.ts'
 
@@ -14,7 +15,12 @@ export function recordStore(client: TransactionClient): RecordStore {
         ...Object.fromEntries(Object.entries(equal).filter(([, value]) => value !== undefined)),
         ...(type !== undefined && { actionType: type }),
         ...((later ?? earlier) && { at: { ...(later && { gt: later }), ...(earlier && { lt: earlier }) } }),
-        ...(after !== undefined && { id: { lt: after } }),
+        // Ids ascend with time, so that a time far back is not looked for in everything that came after it.
+        AND: [
+          ...(after === undefined ? [] : [{ id: { lt: after } }]),
+          ...(earlier === undefined ? [] : [{ id: { lt: idAt(earlier.getTime() + CLOCKS_APART, 0xff) } }]),
+          ...(later === undefined ? [] : [{ id: { gt: idAt(later.getTime() - CLOCKS_APART, 0) } }]),
+        ],
       }
       return (await client.record.findMany({ where, orderBy: { id: 'desc' }, take })).map(toAuditRecord)
     },
@@ -37,6 +43,14 @@ export function recordStore(client: TransactionClient): RecordStore {
     },
   }
 }
+
+/** How far the clock that makes ids and the database's, which stamps records, may be apart at most. Unit: milliseconds. */
+const CLOCKS_APART = 3_600_000
+const LAST_MILLISECOND = 2 ** 48 - 1
+
+/** The first id of a millisecond, or the last one. */
+const idAt = (milliseconds: number, byte: 0 | 0xff): string =>
+  uuidV7(Math.min(Math.max(milliseconds, 0), LAST_MILLISECOND), new Uint8Array(16).fill(byte))
 
 const toAuditRecord = ({ because, claimsDigest: _, ...row }: Record): AuditRecord => ({
   ...row,

@@ -1,0 +1,41 @@
+import type { RequestListener } from 'node:http'
+import { newRequestId } from './request-id.ts'
+
+/** Asked by who watches the process: an answer there says how the process is, however much it has to do. */
+const ALWAYS_ANSWERED: ReadonlySet<string | undefined> = new Set(['/healthz', '/readyz'])
+const RETRY_AFTER_SECONDS = '1'
+const OAUTH_BODY = JSON.stringify({
+  error: 'temporarily_unavailable',
+  error_description: 'too much to do, nothing was issued',
+})
+
+/**
+ * Turns requests away before anything of them is read, while there is more to do than can be done: what is admitted keeps its pace.
+ *
+ * @param onShed told of each that was turned away.
+ */
+export function shedding(isOver: () => boolean, onShed: () => void, handle: RequestListener): RequestListener {
+  return (request, response) => {
+    if (!isOver() || ALWAYS_ANSWERED.has(request.url)) return handle(request, response)
+    onShed()
+    const requestId = newRequestId()
+    const isAdmin = request.url?.startsWith('/admin/') ?? false
+    const body = isAdmin ? problemBody(requestId) : OAUTH_BODY
+    response
+      .writeHead(503, {
+        'Content-Type': isAdmin ? 'application/problem+json' : 'application/json; charset=utf-8',
+        'Content-Length': Buffer.byteLength(body),
+        'Cache-Control': 'no-store',
+        'Retry-After': RETRY_AFTER_SECONDS,
+        'X-Request-Id': requestId,
+      })
+      .end(body)
+  }
+}
+
+/** (RFC 9457) */
+const problemBody = (requestId: string) =>
+  JSON.stringify({
+    ...{ type: 'about:blank', title: 'Service Unavailable', status: 503 },
+    ...{ detail: 'too much to do; nothing was done', request_id: requestId },
+  })

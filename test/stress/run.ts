@@ -1,0 +1,67 @@
+// Drives one server to its limits, on this machine alone:
+//
+//   npm run stress -- soak|overload|faults [--seconds <n>]
+//
+// It needs PostgreSQL's server programs, and makes a cluster of its own. Exits 0 when everything was as it must be.
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import pg from 'pg'
+import { endAll } from '../process/server-process.ts'
+import { faults } from './faults.ts'
+import { overload } from './overload.ts'
+import { type Cluster, startCluster } from './postgres.ts'
+import { soak } from './soak.ts'
+import { startSubject } from './subject.ts'
+import { printVerdicts } from './verdict.ts'
+
+const DEFAULT_SECONDS: Readonly<Record<string, number>> = { soak: 600, overload: 15, faults: 0 }
+const MAX_SECONDS = 3_600
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { seconds: { type: 'string' } } })
+const [name = '', ...more] = positionals
+const seconds = Number(values.seconds ?? DEFAULT_SECONDS[name])
+if (!Object.hasOwn(DEFAULT_SECONDS, name) || more.length > 0 || !(seconds >= 0 && seconds <= MAX_SECONDS)) {
+  console.error(`usage: npm run stress -- soak|overload|faults [--seconds <n, at most ${MAX_SECONDS}>]`)
+  process.exit(2)
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'writ-stress-'))
+// The database runs as another user.
+chmodSync(folder, 0o755)
+const clusters: Pick<Cluster, 'stop'>[] = []
+let isGood = false
+try {
+  const cluster = await startCluster(join(folder, 'primary'))
+  const all = {
+    ...cluster,
+    standby: async (copy: string) => {
+      const standby = await cluster.standby(copy)
+      clusters.push(standby)
+      return standby
+    },
+  }
+  clusters.push(cluster)
+  const client = new pg.Client({ connectionString: cluster.url('postgres') })
+  await client.connect()
+  await client.query('CREATE DATABASE writ')
+  await client.end()
+  const subject = await startSubject(cluster.url('writ'), name === 'overload' ? { shedOverload: true } : {})
+  const verdicts =
+    name === 'soak'
+      ? await soak(subject, seconds)
+      : name === 'overload'
+        ? await overload(subject, seconds)
+        : await faults(subject, all, folder)
+  await subject.stop()
+  isGood = printVerdicts(`npm run stress -- ${process.argv.slice(2).join(' ')}`, verdicts)
+} finally {
+  await endAll()
+  for (const cluster of clusters) {
+    // One that the run has stopped cannot be stopped again.
+    await cluster.stop('immediate').catch(() => undefined)
+  }
+  rmSync(folder, { recursive: true, force: true })
+}
+process.exit(isGood ? 0 : 1)
