@@ -137,7 +137,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     const issuance = groupCommit(query, config.storedRefusalsPerHour, isDatabaseUnavailable)
     closing.push(issuance.drain)
     closing.push(startPruning(query, onFault).stop)
-    const guard = config.shedOverload ? overloadGuard(issuance.waiting) : undefined
+    const guard = config.shedOverload ? overloadGuard(issuance.behindMs) : undefined
     closing.push(() => guard?.stop())
     let shed = 0
     const meters = await openMeters(config, options.isMetricsServedElsewhere ?? false, {

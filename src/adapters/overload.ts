@@ -2,8 +2,8 @@
 const SAMPLE_MS = 20
 /** A loop that comes round this late has that much work queued before any new request. Unit: ms. */
 const MAX_LATE_MS = 100
-/** Entries that wait for the database: several times what one flush takes, so that as many flushes are to be waited for. */
-const MAX_WAITING = 1_024
+/** The database is behind by more than one flush, and this is how long the first in line has waited. Unit: ms. */
+const MAX_BEHIND_MS = 200
 
 export interface OverloadGuard {
   /** Whether more is queued than can be done soon. */
@@ -14,9 +14,9 @@ export interface OverloadGuard {
 /**
  * Watches whether this process is beyond its capacity: its event loop comes round late, or its issuances pile up before the database.
  *
- * Late twice in a row: once is a collection of garbage, or a machine that had something else to do.
+ * The loop late twice in a row: once is a collection of garbage, or a machine that had something else to do.
  */
-export function overloadGuard(commitsWaiting: () => number): OverloadGuard {
+export function overloadGuard(commitsBehindMs: () => number): OverloadGuard {
   let last = performance.now()
   let isLate = false
   let isLateAgain = false
@@ -29,7 +29,7 @@ export function overloadGuard(commitsWaiting: () => number): OverloadGuard {
   }, SAMPLE_MS)
   timer.unref()
   return {
-    isOver: () => isLateAgain || commitsWaiting() > MAX_WAITING,
+    isOver: () => isLateAgain || commitsBehindMs() > MAX_BEHIND_MS,
     stop: () => clearInterval(timer),
   }
 }

@@ -108,7 +108,9 @@ function decodeSegment(segment: string): Buffer | undefined {
   return bytes.length > 0 && bytes.toString('base64url') === segment ? bytes : undefined
 }
 
-function jsonObject(bytes: Uint8Array): JsonObject | undefined {
-  const value = parseJson(bytes)
+function jsonObject(bytes: Buffer): JsonObject | undefined {
+  const text = bytes.toString('utf8')
+  // What is no UTF-8 became U+FFFD: whether that was there from the beginning is for the strict decoder to say.
+  const value = parseJson(text.includes('\ufffd') ? bytes : text)
   return !isRefusal(value) && isJsonObject(value) ? value : undefined
 }

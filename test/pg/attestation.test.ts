@@ -1,9 +1,12 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { attestations } from '../../src/adapters/prisma/attestations.ts'
 import { openPostgresDatabase } from '../../src/adapters/prisma/postgres-database.ts'
+import type { AttestationEntry } from '../../src/attestation-ports.ts'
 import { readConfig } from '../../src/config.ts'
 import { type RunningServer, startServer } from '../../src/server.ts'
 import { type Attested, attested, attestInstance, exchangeAttested } from '../support/attestation.ts'
-import { newClient } from '../support/clients.ts'
+import { newClient, seconds } from '../support/clients.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import { createWorld, type World } from '../support/world.ts'
 import { makeKey } from '../wire/signing.ts'
@@ -51,7 +54,29 @@ test('an attestation of one server is good at the other, and stopping it at the 
   }
 })
 
+/** A new instance of the world's agent, that its registered key vouches for. */
+function entryOf({ agent }: World): AttestationEntry {
+  const [key, iat] = [makeKey(), seconds()]
+  return {
+    ...{ recordId: randomUUID(), requestId: 'r', agentId: agent.id, assertionKid: agent.key.jkt, jkt: key.jkt },
+    ...{ jti: randomUUID(), iat, exp: iat + 60, claimsDigest: 'd' },
+    vouched: { jwk: key.jwk, until: new Date(Date.now() + 60_000), maxInstances: 5 },
+  }
+}
+
 test('of many that become instances at once no more do than may be', async () => {
+  const database = await openPostgresDatabase(one.databaseUrl ?? '')
+  try {
+    const store = attestations(database)
+    for (let round = 0; round < 5; round++) {
+      const own = await createWorld(one)
+      // Beside each other in the database, whatever the doors make of it.
+      const outcomes = await Promise.all(Array.from({ length: 16 }, () => store.record(entryOf(own))))
+      expect(outcomes.filter((outcome) => outcome === 'recorded')).toHaveLength(5)
+    }
+  } finally {
+    await database.close()
+  }
   const world = await createWorld(one)
   const answers = await Promise.all(
     Array.from({ length: 16 }, () => attestInstance(one.issuer, world.agent, makeKey())),

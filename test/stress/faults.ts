@@ -123,15 +123,15 @@ async function makeFaults(subject: Subject, primary: Cluster, folder: string): P
     {
       name: 'the database restarted',
       harm: async () => {
-        primary.stop('fast')
-        primary.start()
+        await primary.stop('fast')
+        await primary.start()
       },
     },
     {
       name: 'the database crashed',
       harm: async () => {
-        primary.stop('immediate')
-        primary.start()
+        await primary.stop('immediate')
+        await primary.start()
       },
     },
     {
@@ -144,8 +144,8 @@ async function makeFaults(subject: Subject, primary: Cluster, folder: string): P
         say('the standby runs')
         await makeSynchronous(primary)
         say('nothing is committed without it')
-        primary.stop('immediate')
-        standby.promote()
+        await primary.stop('immediate')
+        await standby.promote()
         say('it is the primary')
         proxy.target = standby.port
         proxy.mend()

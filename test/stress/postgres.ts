@@ -1,6 +1,8 @@
-import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { freePort } from '../process/server-process.ts'
 
 /** A PostgreSQL of a run's own, to be slowed down, crashed and filled: nobody else's notices. */
@@ -8,71 +10,66 @@ export interface Cluster {
   readonly port: number
   readonly url: (database: string) => string
   /** `fast` asks everyone to leave; `immediate` is a crash. */
-  readonly stop: (mode: 'fast' | 'immediate') => void
-  readonly start: () => void
-  /** A standby that has everything that was committed, from a copy of this one. */
-  readonly standby: (folder: string) => Promise<Cluster & { readonly promote: () => void }>
+  readonly stop: (mode: 'fast' | 'immediate') => Promise<void>
+  readonly start: () => Promise<void>
+  /** A standby, from a copy of this one. */
+  readonly standby: (folder: string) => Promise<Standby>
+}
+
+export interface Standby extends Cluster {
+  readonly promote: () => Promise<void>
 }
 
 const isRoot = process.getuid?.() === 0
 
-/** The server refuses to run as root. */
-export function asPostgres(program: string, args: readonly string[]): string {
-  const [command, ...rest] = isRoot ? ['runuser', '-u', 'postgres', '--', program, ...args] : [program, ...args]
-  // pg_ctl's child would keep a pipe open.
-  const isServer = program.endsWith('pg_ctl')
-  const { status, stdout, stderr } = spawnSync(command as string, rest, {
-    encoding: 'utf8',
-    stdio: isServer ? 'ignore' : 'pipe',
-    cwd: '/',
-  })
-  if (status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${status}: ${stderr ?? ''}`)
-  return stdout ?? ''
+/** The server refuses to run as root. Not synchronous: the load and the way to the database live in this process. */
+async function asPostgres(name: string, ...args: readonly string[]): Promise<void> {
+  const [command = '', ...rest] = isRoot
+    ? ['runuser', '-u', 'postgres', '--', program(name), ...args]
+    : [program(name), ...args]
+  // What pg_ctl starts would keep a pipe open.
+  const child = spawn(command, rest, { stdio: name === 'pg_ctl' ? 'ignore' : ['ignore', 'ignore', 'pipe'], cwd: '/' })
+  const [errors, [code]] = await Promise.all([child.stderr ? text(child.stderr) : '', once(child, 'exit')])
+  if (code !== 0) throw new Error(`${name} ${args.join(' ')} ended with ${code}: ${errors}`)
 }
 
 /** Makes and starts a cluster in an empty folder. */
 export async function startCluster(folder: string): Promise<Cluster> {
   makeFolder(folder)
-  asPostgres(program('initdb'), ['-D', folder, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale'])
-  return run(folder, await freePort())
+  await asPostgres('initdb', '-D', folder, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale')
+  return run(folder)
 }
 
-function run(folder: string, port: number): Cluster {
+async function run(folder: string): Promise<Standby> {
+  const port = await freePort()
   const options = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=${folder}`
-  const start = () => {
-    asPostgres(program('pg_ctl'), ['-D', folder, '-l', join(folder, 'log'), '-w', '-o', options, 'start'])
-  }
-  start()
+  const start = () => asPostgres('pg_ctl', '-D', folder, '-l', join(folder, 'log'), '-w', '-o', options, 'start')
+  await start()
   return {
     port,
     url: (database) => `postgresql://postgres@127.0.0.1:${port}/${database}`,
     start,
-    stop: (mode) => {
-      asPostgres(program('pg_ctl'), ['-D', folder, '-m', mode, '-w', 'stop'])
-    },
+    stop: (mode) => asPostgres('pg_ctl', '-D', folder, '-m', mode, '-w', 'stop'),
     standby: async (copy) => {
       makeFolder(copy)
-      asPostgres(program('pg_basebackup'), [
-        ...['-h', '127.0.0.1', '-p', String(port), '-U', 'postgres', '-D', copy, '-R'],
-        // A checkpoint now, not spread over minutes.
-        ...['-c', 'fast'],
-      ])
-      const cluster = run(copy, await freePort())
-      return { ...cluster, promote: () => void asPostgres(program('pg_ctl'), ['-D', copy, '-w', 'promote']) }
+      const from = ['-h', '127.0.0.1', '-p', String(port), '-U', 'postgres']
+      // A checkpoint now, not spread over minutes.
+      await asPostgres('pg_basebackup', ...from, '-D', copy, '-R', '-c', 'fast')
+      return run(copy)
     },
+    promote: () => asPostgres('pg_ctl', '-D', folder, '-w', 'promote'),
   }
 }
 
-/** Readable on the way for the user that the server runs as. */
+/** A folder of the user that the database runs as. */
 export function makeFolder(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   if (isRoot) spawnSync('chown', ['postgres', folder])
 }
 
+/** Debian's; elsewhere what the PATH finds. */
 function program(name: string): string {
   const root = '/usr/lib/postgresql'
   const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : []
-  const found = versions.map((version) => join(root, version, 'bin', name)).find((path) => statSync(path).isFile())
-  if (found === undefined) throw new Error(`${name} is needed: install PostgreSQL's server`)
-  return found
+  return versions.map((version) => join(root, version, 'bin', name)).find((path) => existsSync(path)) ?? name
 }

@@ -11,7 +11,7 @@ import pg from 'pg'
 import { endAll } from '../process/server-process.ts'
 import { faults } from './faults.ts'
 import { overload } from './overload.ts'
-import { startCluster } from './postgres.ts'
+import { type Cluster, startCluster } from './postgres.ts'
 import { soak } from './soak.ts'
 import { startSubject } from './subject.ts'
 import { printVerdicts } from './verdict.ts'
@@ -30,7 +30,7 @@ if (!Object.hasOwn(DEFAULT_SECONDS, name) || more.length > 0 || !(seconds >= 0 &
 const folder = mkdtempSync(join(tmpdir(), 'writ-stress-'))
 // The database runs as another user.
 chmodSync(folder, 0o755)
-const clusters: { stop: (mode: 'immediate') => void }[] = []
+const clusters: Pick<Cluster, 'stop'>[] = []
 let isGood = false
 try {
   const cluster = await startCluster(join(folder, 'primary'))
@@ -59,11 +59,8 @@ try {
 } finally {
   await endAll()
   for (const cluster of clusters) {
-    try {
-      cluster.stop('immediate')
-    } catch {
-      // It was stopped by the run.
-    }
+    // One that the run has stopped cannot be stopped again.
+    await cluster.stop('immediate').catch(() => undefined)
   }
   rmSync(folder, { recursive: true, force: true })
 }

@@ -19,6 +19,8 @@ export interface GroupCommit extends Issuance {
   readonly drain: () => Promise<void>
   /** Entries that wait for the next flush. */
   readonly waiting: () => number
+  /** How long the first has waited, where more wait than the next flush takes; else 0. Unit: ms. */
+  readonly behindMs: () => number
 }
 
 /**
@@ -50,8 +52,8 @@ export function groupCommit(
   const afterRejection = async ({ attemptId, marks }: CommitEntry) => {
     if (marks.length > 0) await askAll([{ attemptId, marks, decision: 'none' }])
   }
-  const { ask, drain, waiting } = grouped({ askAll, isUnavailable, afterRejection })
-  return { commit: ask, drain, waiting }
+  const { ask, ...queue } = grouped({ askAll, isUnavailable, afterRejection })
+  return { commit: ask, ...queue }
 }
 
 function toOutcome({ outcome, stored, reached, claims }: OutcomeRow): CommitOutcome {

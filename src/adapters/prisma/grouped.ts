@@ -15,6 +15,8 @@ export interface Grouped<Question, Answer> {
   readonly drain: () => Promise<void>
   /** Questions that wait for the next statement. */
   readonly waiting: () => number
+  /** How long the first has waited, where more wait than the next statement takes; else 0. Unit: ms. */
+  readonly behindMs: () => number
 }
 
 export interface GroupedParts<Question, Answer> {
@@ -28,6 +30,8 @@ export interface GroupedParts<Question, Answer> {
 
 interface Waiting<Question, Answer> {
   readonly question: Question
+  /** As `performance.now()` tells it. */
+  readonly since: number
   readonly resolve: (answer: Answer) => void
   readonly reject: (error: unknown) => void
 }
@@ -76,12 +80,13 @@ export function grouped<Question, Answer>({
         if (waiting.length >= MAX_WAITING) {
           return reject(new DatabaseQueueFull('too many requests wait for the database'))
         }
-        waiting.push({ question, resolve, reject })
+        waiting.push({ question, since: performance.now(), resolve, reject })
         flushing ??= flushAll()
       }),
     drain: async () => {
       while (flushing !== undefined) await flushing
     },
     waiting: () => waiting.length,
+    behindMs: () => (waiting.length > MAX_GROUP ? performance.now() - (waiting[0]?.since ?? 0) : 0),
   }
 }

@@ -8,6 +8,8 @@ export interface PresentedCredentials {
   readonly proofs: readonly string[]
 }
 
+const SPACE = 0x20
+
 /**
  * Takes the credentials off a request: exactly one `Authorization` header, of the scheme DPoP (RFC 9449 §7.1).
  *
@@ -20,8 +22,10 @@ export function readCredentials(
   if (authorization === undefined) return refuse('token_missing', 'an access token is required')
   if (more.length > 0) return refuse('token_invalid', 'more than one "Authorization" header')
   // What is no token68 (RFC 9110 §11.2) is no JWT either: that is said by whoever reads it.
-  const accessToken = authorization.slice(authorization.lastIndexOf(' ') + 1)
-  if (accessToken === '' || !/^DPoP +$/i.test(authorization.slice(0, -accessToken.length)))
+  let start = authorization.slice(0, 5).toLowerCase() === 'dpop ' ? 5 : 0
+  while (start > 0 && authorization.charCodeAt(start) === SPACE) start++
+  if (start === 0 || start === authorization.length)
     return refuse('token_invalid', 'the "Authorization" header is not "DPoP" and a token')
+  const accessToken = authorization.slice(start)
   return { accessToken, proofs: headerValues(request, 'dpop') }
 }

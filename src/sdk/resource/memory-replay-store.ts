@@ -39,7 +39,10 @@ export function createMemoryReplayStore({ maxEntries = 1_000_000 } = {}): Replay
   const recent: { readonly key: string; readonly digest: Digest }[] = []
   let turn = 0
   function digestOf(key: string): Digest {
-    for (const one of recent) if (one.key === key) return one.digest
+    for (let i = 0; i < recent.length; i++) {
+      const one = recent[i]
+      if (one?.key === key) return one.digest
+    }
     const digest = digests.digest(key)
     recent[turn] = { key, digest }
     turn = (turn + 1) % RECENT
@@ -54,16 +57,19 @@ export function createMemoryReplayStore({ maxEntries = 1_000_000 } = {}): Replay
     // Synchronous from the first look to the last write: nothing comes in between.
     mark(marks: readonly ReplayMark[], now: Date): MarkResult {
       arriveAt(secondOf(Math.floor(now.getTime() / 1000)))
+      const found: Digest[] = []
       for (let i = 0; i < marks.length; i++) {
         const { key } = marks[i] as ReplayMark
-        if (digests.has(digestOf(key), current) || isRepeated(marks, i)) return { seen: key }
+        const digest = digestOf(key)
+        if (digests.has(digest, current) || isRepeated(marks, i)) return { seen: key }
+        found.push(digest)
       }
       if (live + marks.length > maxEntries) return 'full'
       // A mark lives through the whole second of its `until`, and at least for now, even if it says it should not.
       const ends = marks.map(({ until }) => Math.max(secondOf(Math.ceil(until)), current))
-      for (let i = 0; i < marks.length; i++) {
+      for (let i = 0; i < ends.length; i++) {
         const end = ends[i] as number
-        digests.add(digestOf((marks[i] as ReplayMark).key), end, current)
+        digests.add(found[i] as Digest, end, current)
         ending.set(end, (ending.get(end) ?? 0) + 1)
         live++
       }
@@ -72,8 +78,8 @@ export function createMemoryReplayStore({ maxEntries = 1_000_000 } = {}): Replay
   }
 }
 
-/** Digests at hand: those of a few requests that are under way. */
-const RECENT = 8
+/** Digests at hand: those of two requests that are under way. */
+const RECENT = 4
 
 /** Seconds since the epoch that fit into a mark. @throws for what is no number: it would never be found again. */
 function secondOf(second: number): number {

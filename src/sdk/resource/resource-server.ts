@@ -27,7 +27,7 @@ import { externalUrl, type ResourceRequest } from './resource-request.ts'
 import type { ResultStore } from './result-store.ts'
 import { createRevocationFollower, type RevocationsOptions } from './revocation-follower.ts'
 import { isOrigin } from './transport.ts'
-import { proofReplayed, tokenReplayed, useUp } from './use-up.ts'
+import { proofReplayed, tokenReplayed, type UseOutcome, useUp } from './use-up.ts'
 
 /** What a resource server must say of itself. Nothing that guards a check has a default. */
 export interface ResourceServerOptions {
@@ -127,7 +127,7 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
   const isTokenDecidedElsewhere = consumption !== undefined || results?.isDurable === true
 
   // Whatever can be refused for little is refused before a signature is checked, and both are checked at the end.
-  function check(request: ResourceRequest): Verified | ResourceRefusal | Promise<Verified | ResourceRefusal> {
+  function check(request: ResourceRequest): MaybeLater<Verified | ResourceRefusal> {
     // Step 1: does it say it is a token of our issuer, for us, for one action, and alive?
     const presented = readCredentials(request)
     if (isRefusal(presented)) return presented
@@ -193,8 +193,9 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
     return verified
   }
 
-  async function admit(verified: Verified, actual: ActualAction): Promise<FirstUse | ResourceRefusal> {
-    const { claims, proof, marks, accessToken, kid } = verified
+  // At once wherever nobody has to be waited for: a promise at every step costs more than most of what is checked.
+  function admit(verified: Verified, actual: ActualAction): MaybeLater<FirstUse | ResourceRefusal> {
+    const { claims, accessToken, kid } = verified
 
     // Step 4: is the call about to be executed the authorized action?
     if (isRefusal(actual)) return actual
@@ -203,39 +204,41 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
     if (mismatch !== undefined) return mismatch
 
     // Was anything that it stands on stopped since it was issued?
-    const stop = follower === undefined ? undefined : await follower.stops({ claims, kid, accessToken })
-    if (stop === 'unknown') return refuse('revocations_unknown', 'it is not known at the moment what was stopped')
-    if (stop !== undefined) return refuse('token_inactive', 'the access token was stopped')
+    if (follower === undefined) return takeUse(verified)
+    return follower.stops({ claims, kid, accessToken }).then((stop) => {
+      if (stop === undefined) return takeUse(verified)
+      if (stop === 'unknown') return refuse('revocations_unknown', 'it is not known at the moment what was stopped')
+      return refuse('token_inactive', 'the access token was stopped')
+    })
+  }
 
+  function takeUse(verified: Verified): MaybeLater<FirstUse | ResourceRefusal> {
+    const { claims, proof, marks, accessToken } = verified
     // Step 5: is it the first time? Only now, so that neither a thief without the key nor a wrong call burns anything.
     // Building the action took its time: what has expired meanwhile may no longer be remembered as used.
     const time = now()
     const seconds = time.getTime() / 1000
     if (!(seconds < claims.exp + SKEW_SECONDS)) return refuse('token_expired', 'the access token has expired')
     if (!(seconds < proof.rememberUntil)) return refuse('proof_stale', 'the DPoP proof is too old')
-    const using = useUp(
-      replay,
-      {
-        token: isTokenDecidedElsewhere ? undefined : marks.token,
-        proof: marks.proof,
-        mayBeRetry: results !== undefined,
-      },
-      time,
-    )
-    const use = using instanceof Promise ? await using : using
-    if (isRefusal(use)) return use
-    const consumed = consumption === undefined ? undefined : await consumption.use(claims, accessToken)
-    if (isRefusal(consumed)) return consumed
-    const authorized = { principal: claims.sub, agent: claims.client_id, action, claims }
-    return { authorized, time, earlier: use === 'again' ? { hasReceipt: false } : consumed }
+    const token = isTokenDecidedElsewhere ? undefined : marks.token
+    const using = useUp(replay, { token, proof: marks.proof, mayBeRetry: results !== undefined }, time)
+    const used = (use: UseOutcome): MaybeLater<FirstUse | ResourceRefusal> => {
+      if (isRefusal(use)) return use
+      const [action] = claims.authorization_details
+      const authorized = { principal: claims.sub, agent: claims.client_id, action, claims }
+      if (consumption === undefined) return { authorized, time, earlier: use === 'again' ? NO_RECEIPT : undefined }
+      return consumption.use(claims, accessToken).then((consumed) => {
+        if (isRefusal(consumed)) return consumed
+        return { authorized, time, earlier: use === 'again' ? NO_RECEIPT : consumed }
+      })
+    }
+    return using instanceof Promise ? using.then(used) : used(using)
   }
 
-  async function permit(verified: Verified, actual: ActualAction): Promise<Authorized | ResourceRefusal> {
+  function permit(verified: Verified, actual: ActualAction): MaybeLater<Authorized | ResourceRefusal> {
     if (results !== undefined) throw new TypeError('this server keeps answers: run the call by protect or executeOnce')
-    const admitted = await admit(verified, actual)
-    if (isRefusal(admitted)) return admitted
-    if (admitted.earlier === undefined) return admitted.authorized
-    return refuse('call_unfinished', 'the access token was used before, and the call may have run')
+    const admitted = admit(verified, actual)
+    return admitted instanceof Promise ? admitted.then(permitted) : permitted(admitted)
   }
 
   const server: ResourceServer = {
@@ -281,6 +284,8 @@ interface Verified {
 
 type FirstUse = Omit<Admitted, 'call'>
 
+type MaybeLater<T> = T | Promise<T>
+
 interface ReplayMarks {
   readonly token: ReplayMark
   readonly proof: ReplayMark
@@ -296,6 +301,15 @@ function replayMarks(claims: ActionTokenClaims, proof: Proof): ReplayMarks {
     proof: { key: sha256Base64url(JSON.stringify(['proof', proof.jkt, proof.jti])), until: proof.rememberUntil },
   }
 }
+
+/** Only a first use is a permission. */
+function permitted(admitted: FirstUse | ResourceRefusal): Authorized | ResourceRefusal {
+  if (isRefusal(admitted)) return admitted
+  if (admitted.earlier === undefined) return admitted.authorized
+  return refuse('call_unfinished', 'the access token was used before, and the call may have run')
+}
+
+const NO_RECEIPT = { hasReceipt: false } as const
 
 const isForms = (actual: JsonObject | readonly JsonObject[]): actual is readonly JsonObject[] => Array.isArray(actual)
 

@@ -10,7 +10,7 @@ export interface Use {
   readonly mayBeRetry: boolean
 }
 
-type UseOutcome = 'first' | 'again' | Refusal<'replay_store_full' | 'proof_replayed' | 'token_replayed'>
+export type UseOutcome = 'first' | 'again' | Refusal<'replay_store_full' | 'proof_replayed' | 'token_replayed'>
 
 /**
  * Uses up proof and token, both or none. `again`: the token was used before, by a fresh proof; the proof is used up now.

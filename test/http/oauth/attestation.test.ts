@@ -97,6 +97,28 @@ describe('an attestation', () => {
     expect(listed.body.items.map(({ id }: { id: string }) => id)).toEqual([world.delegation.id])
   })
 
+  test('ends no later than its key, and authenticates no longer', async () => {
+    const own = await createWorld(server)
+    const second = newClient(own.agent.id)
+    const expires_at = seconds() + 100
+    await administer(own, 'POST', `/admin/agents/${own.agent.id}/keys`, { jwk: second.key.jwk, expires_at })
+    const answer = await attest(server.issuer, second)
+    expect(answer.body.expires_in).toBeLessThanOrEqual(100)
+    expect(claimsOf(answer.body.client_attestation).exp).toBe(expires_at)
+  })
+
+  test('is given under a nonce where one is required, and refused without (RFC 9449 §8)', async () => {
+    const strict = await startTestServer({ requireDpopNonce: true })
+    try {
+      const first = await attest(strict.issuer, strict.admin)
+      expectRefused(first, 400, 'use_dpop_nonce')
+      const proofClaims = { nonce: String(first.headers['dpop-nonce']) }
+      expectRefused(await attest(strict.issuer, strict.admin, { proofClaims }), 400, 'unauthorized_client')
+    } finally {
+      await strict.close()
+    }
+  })
+
   test('is renewed by itself', async () => {
     const by = await attested(server.issuer, world.agent)
     const again = await attestedRequest(server.issuer, '/attestation', by, {})

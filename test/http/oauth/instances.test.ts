@@ -198,6 +198,9 @@ describe('an instance is refused', () => {
     const cnf = { jkt: instance.key.jkt }
     expectRefused(await own.exchange({ assertionClaims: { cnf } }), 400, 'invalid_dpop_proof')
     expectRefused(await own.exchange({ assertionClaims: { cnf }, proofKey: instance.key }), 400, 'invalid_dpop_proof')
+    // Nor is a token had for it elsewhere than by an attestation.
+    const asItself = { assertionClaims: { cnf }, proofKey: instance.key }
+    expectRefused(await clientToken(server.issuer, own.agent, asItself), 400, 'invalid_dpop_proof')
     const bare = { assertionClaims: { cnf: { jkt: own.resource.key.jkt } } }
     expectRefused(await introspect(server.issuer, own.resource, 'x', bare), 400, 'invalid_dpop_proof')
     expect((await own.exchange({ assertionClaims: { cnf: { jkt: own.agent.key.jkt } } })).status).toBe(200)
