@@ -6,10 +6,7 @@ import { grouped } from './grouped.ts'
 import type { Query } from './open-database.ts'
 
 /** Each that is live (writ_live_token says what that is) and not used up, with its place among those that were asked for. */
-const LIVE = `
-  SELECT (q.n - 1)::int AS n, l.action FROM jsonb_array_elements_text($1::jsonb) WITH ORDINALITY AS q (jti, n)
-  CROSS JOIN LATERAL writ_live_token(q.jti, clock_timestamp()) l
-  WHERE NOT EXISTS (SELECT 1 FROM token_use u WHERE u.jti = q.jti)`
+const LIVE = 'SELECT n, action FROM writ_live_unused($1::jsonb)'
 const INCOMING = `
   SELECT l.action, c.delegation, c.token_lineage FROM writ_live_token($1, clock_timestamp()) l
   JOIN record c ON c.jti = $1`

@@ -12,6 +12,8 @@ import { startPeer } from '../servers/peer.ts'
 
 const REQUESTS = 2_000
 const ROWS = 1_000_000
+/** The peer's memory holds a thousand things: of each token the token, two proofs and one assertion. */
+const PEER_REQUESTS = 200
 const SHARE = { goal: 0.6 }
 
 /** Whether a token is good at this moment, asked by its resource server: out of a million that are on record. */
@@ -83,8 +85,7 @@ export const INTROSPECT_HTTP: Bench = {
       const peer = await startPeer()
       stops.push(peer.stop)
       const peerTurn = async () => {
-        // Fewer than its memory holds.
-        const n = Math.min(count, 400)
+        const n = Math.min(count, PEER_REQUESTS)
         const issued = await measure(
           peer.process,
           peer.target,
