@@ -4,6 +4,7 @@ import { ensureBuiltInActionTypes } from './adapters/bootstrap/builtin-action-ty
 import { attestationVerifier } from './adapters/clients/attestations.ts'
 import { authenticator } from './adapters/clients/authenticator.ts'
 import { nonceKeeper } from './adapters/clients/nonces.ts'
+import { usedEvidence } from './adapters/clients/used-evidence.ts'
 import { systemClock, systemIds } from './adapters/clock.ts'
 import {
   actionTokens,
@@ -187,6 +188,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     const clientRequests = rateLimiter(config.clientRequests)
     const clientFailures = rateLimiter(config.clientRequests)
     const subjectTokenKeeper = subjectTokens(issuer, keys)
+    const used = usedEvidence()
     const ports = {
       issuer,
       now: clock,
@@ -197,6 +199,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
         authenticator({
           ...{ issuer, directory, keys: proofKeys, nonces },
           attestations: attestationVerifier({ issuer, keys, restoredAt: () => readRestoredAt(query) }),
+          used,
         }),
         { authenticate: 'authenticate' },
       ),
@@ -212,7 +215,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       actorTokens: actorTokens(issuer, keys),
       subDelegations: subDelegations(query),
       directory: traced(tracing, directory, { client: 'read the client', delegation: 'read the delegation' }),
-      issuance: traced(tracing, issuance, { commit: 'commit' }),
+      issuance: traced(tracing, used.remembering(issuance), { commit: 'commit' }),
       signer: traced(tracing, keys, { signAccessToken: 'sign' }),
       strangers,
       actionTokens: actionTokens(issuer, keys),

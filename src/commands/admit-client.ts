@@ -57,8 +57,10 @@ export async function admitClient(
       ports.strangers.count(refusal.code)
       return { kind: 'refused', refusal, isClientKnown: false }
     }
-    if (!ports.admission.admitsFailure(client.id, now)) return TOO_MANY
-    return refuseOnRecord(ports, { attemptId, marks }, refusal, { client: client.id, requestId }, false)
+    // A replay is no failure of the client's own: it takes nothing of what the client may ask or get wrong.
+    if (!isReplayed(refusal.code) && !ports.admission.admitsFailure(client.id, now)) return TOO_MANY
+    const about = { client: client.id, ...(client.kind === 'agent' && { agent: client.id }), requestId }
+    return refuseOnRecord(ports, { attemptId, marks }, refusal, about, false)
   }
   for (let n = 0; n < requests; n++) if (!ports.admission.admits(authentication.client.id, now)) return TOO_MANY
   return { kind: 'admitted', attemptId, authentication }

@@ -54,7 +54,9 @@ export async function authenticateClient(
     return { refusal, isClientKnown: false }
   }
   const { admits, admitsFailure, giveBack } = ports.admission
-  if (!(refusal === undefined ? admits : admitsFailure)(client.id, now)) {
+  // A replay is no failure of the client's own: it takes nothing of what the client may ask or get wrong.
+  const isKnownReplay = refusal !== undefined && isReplayed(refusal.code)
+  if (!isKnownReplay && !(refusal === undefined ? admits : admitsFailure)(client.id, now)) {
     return { refusal: refuse('rate_exceeded', 'too many requests'), isClientKnown: true }
   }
 
@@ -70,7 +72,7 @@ export async function authenticateClient(
     if (isReplay && refusal === undefined) giveBack(client.id, now)
     return { refusal: refuse(committed.code, commitDetail(committed.code)), isClientKnown: !isReplay }
   }
-  if (authenticated.refusal !== undefined) return { refusal: authenticated.refusal, isClientKnown: true }
+  if (authenticated.refusal !== undefined) return { refusal: authenticated.refusal, isClientKnown: !isKnownReplay }
   const { marks: _, ...shown } = authenticated
   return shown
 }

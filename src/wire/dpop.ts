@@ -43,6 +43,8 @@ export interface ProofExpectations {
   readonly isExpectedKey: ((jkt: string) => boolean) | undefined
   /** Whether a nonce is one of ours and fresh; undefined where none is required (RFC 9449 §8). */
   readonly isExpectedNonce: ((nonce: string) => boolean) | undefined
+  /** Whether this process knows already that it was used before: asked when all but the signature is good. */
+  readonly isUsed?: (proof: Proof) => boolean
 }
 
 /** A proof that was read and not verified. */
@@ -72,6 +74,7 @@ export function checkProof(expected: ProofExpectations, keys: KeyObjectCache): P
   if (isRefusal(read)) return read
   const claimed = checkProofClaims(read, expected)
   if (isRefusal(claimed)) return claimed
+  if (expected.isUsed?.(claimed) === true) return refuse('proof_replayed', 'the DPoP proof was used before')
   return checkProofSignature(read, keys) ?? claimed
 }
 

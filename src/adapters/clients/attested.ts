@@ -49,7 +49,13 @@ export async function authenticateAttested(
   }
   const proof = checkKeyProof(evidence, (proved) => proved === jkt, now)
   // If both fail, the client is what is wrong.
-  if (isRefusal(proof)) return stranger(isRefusal(holder) ? holder : proof)
+  if (isRefusal(proof)) {
+    if (isRefusal(holder)) return stranger(holder)
+    // What was used before is put down to whose it was, as it is when the database finds it.
+    return proof.code === 'proof_replayed' && client !== undefined
+      ? { refusal: proof, client, marks: [] }
+      : stranger(proof)
+  }
   if (client === undefined) return stranger(UNKNOWN)
   // As old as the attestation that it came with: what was made before a restore is refused by the commit.
   const marks = [{ ...proofMark(proof), issuedAt: Math.min(proof.iat, attested.iat) }]

@@ -13,6 +13,7 @@ import type { AttestationVerifier } from './attestations.ts'
 import { authenticateAttested, CLIENT_ID } from './attested.ts'
 import type { NonceKeeper } from './nonces.ts'
 import { assertionMark, proofMark } from './replay-marks.ts'
+import type { UsedEvidence } from './used-evidence.ts'
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
@@ -21,6 +22,7 @@ export interface AuthenticatorParts {
   readonly directory: Pick<Directory, 'client' | 'instance'>
   readonly keys: KeyObjectCache
   readonly attestations: AttestationVerifier
+  readonly used: Pick<UsedEvidence, 'has'>
   /** Undefined: no nonce is required. */
   readonly nonces: NonceKeeper | undefined
 }
@@ -31,7 +33,8 @@ export interface AuthenticatorParts {
  *
  * The assertion is judged in full before the proof is looked at: if both fail, the client is what is wrong.
  */
-export function authenticator({ issuer, directory, keys, attestations, nonces }: AuthenticatorParts): Authenticator {
+export function authenticator(parts: AuthenticatorParts): Authenticator {
+  const { issuer, directory, keys, attestations, used, nonces } = parts
   const checkKeyProof = (evidence: ClientEvidence, isExpectedKey: (jkt: string) => boolean, now: Date) =>
     checkProof(
       {
@@ -42,6 +45,7 @@ export function authenticator({ issuer, directory, keys, attestations, nonces }:
         accessToken: undefined,
         isExpectedKey,
         isExpectedNonce: nonces === undefined ? undefined : (nonce) => nonces.isExpected(nonce, now),
+        isUsed: (proof) => used.has(proofMark(proof)),
       },
       keys,
     )
@@ -59,6 +63,12 @@ export function authenticator({ issuer, directory, keys, attestations, nonces }:
       // A key that is not among the cached ones may have been registered a moment ago: a "no" is read afresh.
       for (const freshness of wanted === 'fresh' ? (['fresh'] as const) : (['cached', 'fresh'] as const)) {
         const client = await directory.client(claims.clientId, freshness)
+        const mark = assertionMark(claims)
+        const marks: ReplayMark[] = [mark]
+        // Of somebody who once had it: that is enough to say no, and to say on whose account.
+        if (client?.status === 'active' && used.has(mark)) {
+          return { refusal: refuse('assertion_replayed', 'the client assertion was used before'), client, marks }
+        }
         const active = client?.keys.filter((key) => isKeyCurrent(key, now)) ?? []
         const signer =
           client === undefined ? refuse('client_unknown', 'unknown client') : verifyAssertion(asserted, active, keys)
@@ -66,7 +76,6 @@ export function authenticator({ issuer, directory, keys, attestations, nonces }:
           if (freshness === 'cached') continue
           return { refusal: signer as Refusal, marks: [] }
         }
-        const marks: ReplayMark[] = [assertionMark(claims)]
         const refused = (refusal: Refusal) => ({ refusal, client, marks })
         if (client.status !== 'active') {
           if (freshness === 'cached') continue

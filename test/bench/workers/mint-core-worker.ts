@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, type JsonWebKey } from 'node:crypto'
 import { attestationVerifier } from '../../../src/adapters/clients/attestations.ts'
 import { authenticator } from '../../../src/adapters/clients/authenticator.ts'
+import { usedEvidence } from '../../../src/adapters/clients/used-evidence.ts'
 import { systemClock, systemIds } from '../../../src/adapters/clock.ts'
 import { actionTokens } from '../../../src/adapters/keys/access-tokens.ts'
 import { openKeyEncryption } from '../../../src/adapters/keys/key-encryption.ts'
@@ -50,6 +51,7 @@ const { query } = await openDatabase({ databaseUrl, dataDirectory })
 const encryption = await openKeyEncryption(undefined, dataDirectory)
 const keys = await openSigningKeys(query, encryption, systemClock)
 const directory = openDirectory(query, await openCatalogue(query))
+const used = usedEvidence()
 const ports: IssuePorts = {
   now: systemClock,
   ids: systemIds,
@@ -57,6 +59,7 @@ const ports: IssuePorts = {
   defaultLifetimeSeconds: 60,
   authenticator: authenticator({
     ...{ issuer, directory, keys: createKeyObjectCache(), nonces: undefined },
+    used,
     attestations: attestationVerifier({ issuer, keys, restoredAt: async () => undefined }),
   }),
   admission: { admits: () => true, giveBack: () => {}, admitsFailure: () => true },
@@ -64,7 +67,7 @@ const ports: IssuePorts = {
   actionTokens: actionTokens(issuer, keys),
   incomingTokens: incomingTokens(query),
   directory,
-  issuance: groupCommit(query, 1_000, isDatabaseUnavailable),
+  issuance: used.remembering(groupCommit(query, 1_000, isDatabaseUnavailable)),
   signer: keys,
   strangers: strangerTally(query, (error) => console.error(error)),
 }

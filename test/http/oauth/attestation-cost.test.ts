@@ -1,7 +1,6 @@
-import crypto from 'node:crypto'
-import { syncBuiltinESMExports } from 'node:module'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { attested, exchangeAttested } from '../../support/attestation.ts'
+import { countingCrypto } from '../../support/counted-crypto.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
 import { createWorld } from '../../support/world.ts'
 import { makeKey, proof } from '../../wire/signing.ts'
@@ -11,32 +10,6 @@ beforeAll(async () => {
   server = await startTestServer()
 })
 afterAll(() => server.close())
-
-/** Runs `work` and counts what it verifies and signs, by the functions that everything here signs and verifies with. */
-async function counting(work: () => Promise<unknown>) {
-  const { verify, createVerify, sign } = crypto
-  const counts = { verified: 0, signed: 0 }
-  crypto.verify = ((...args: Parameters<typeof verify>) => {
-    counts.verified++
-    return verify(...args)
-  }) as typeof verify
-  crypto.createVerify = ((...args: Parameters<typeof createVerify>) => {
-    counts.verified++
-    return createVerify(...args)
-  }) as typeof createVerify
-  crypto.sign = ((...args: Parameters<typeof sign>) => {
-    counts.signed++
-    return sign(...args)
-  }) as typeof sign
-  syncBuiltinESMExports()
-  try {
-    await work()
-  } finally {
-    Object.assign(crypto, { verify, createVerify, sign })
-    syncBuiltinESMExports()
-  }
-  return counts
-}
 
 test.each(['a registered key', 'an instance'])(
   'one exchange by %s costs one verification, of the proof, and one signature, of the token; only the first costs two',
@@ -51,7 +24,7 @@ test.each(['a registered key', 'an instance'])(
     await exchangeAttested(server.issuer, await attested(server.issuer, world.agent), world.wish)
     for (const one of proofs) {
       costs.push(
-        await counting(async () => {
+        await countingCrypto(async () => {
           // Signed above but for the assertion, which the helper makes and does not send.
           const answer = await exchangeAttested(server.issuer, by, world.wish, { proofs: [one] })
           expect(answer.status, answer.text).toBe(200)

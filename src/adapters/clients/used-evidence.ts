@@ -1,0 +1,33 @@
+import { LRUCache } from 'lru-cache'
+import type { Issuance, ReplayMark } from '../../ports.ts'
+
+/** About 200 bytes each. */
+const REMEMBERED = 100_000
+
+/** Assertions and proofs that this process saw used up a moment ago. */
+export interface UsedEvidence {
+  /** False says nothing: it may have been used at another process, or so long ago that it was forgotten here. */
+  readonly has: (mark: Pick<ReplayMark, 'key'>) => boolean
+  /** An issuance that remembers what each of its commits used up. */
+  readonly remembering: (issuance: Issuance) => Issuance
+}
+
+/**
+ * Remembers what was used up, so that whoever sends it again is refused before any signature is verified.
+ *
+ * It says no early and never yes: the database decides who was first (`replay_mark`). Only what a commit has answered for is
+ * remembered: after a fault nobody knows whether it was used, and the client may try again.
+ */
+export function usedEvidence(remembered = REMEMBERED): UsedEvidence {
+  const used = new LRUCache<string, true>({ max: remembered })
+  return {
+    has: ({ key }) => used.has(key),
+    remembering: ({ commit }) => ({
+      commit: async (entry) => {
+        const outcome = await commit(entry)
+        for (const { key } of entry.marks) used.set(key, true)
+        return outcome
+      },
+    }),
+  }
+}
