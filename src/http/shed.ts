@@ -3,6 +3,8 @@ import { newRequestId } from './request-id.ts'
 
 /** Asked by who watches the process: an answer there says how the process is, however much it has to do. */
 const ALWAYS_ANSWERED: ReadonlySet<string | undefined> = new Set(['/healthz', '/readyz'])
+/** With fewer under way it is not the requests that make the process late, but the machine: to turn one away would help nobody. */
+const MIN_IN_FLIGHT = 32
 const RETRY_AFTER_SECONDS = '1'
 const OAUTH_BODY = JSON.stringify({
   error: 'temporarily_unavailable',
@@ -15,8 +17,15 @@ const OAUTH_BODY = JSON.stringify({
  * @param onShed told of each that was turned away.
  */
 export function shedding(isOver: () => boolean, onShed: () => void, handle: RequestListener): RequestListener {
+  let inFlight = 0
   return (request, response) => {
-    if (!isOver() || ALWAYS_ANSWERED.has(request.url)) return handle(request, response)
+    if (inFlight < MIN_IN_FLIGHT || !isOver() || ALWAYS_ANSWERED.has(request.url)) {
+      inFlight += 1
+      response.once('close', () => {
+        inFlight -= 1
+      })
+      return handle(request, response)
+    }
     onShed()
     const requestId = newRequestId()
     const isAdmin = request.url?.startsWith('/admin/') ?? false

@@ -3,26 +3,30 @@ import { openConnection } from './connection.ts'
 import { type Outcome, quantile, startOpenLoop } from './open-loop.ts'
 import type { Subject } from './subject.ts'
 
-/** Several flushes of the group commit, so that it is not one answer's time that is measured. */
-const IN_FLIGHT = 256
+/** Enough for the server never to be without work, and no more than one flush of the group commit takes. */
+const IN_FLIGHT = 64
+const MAX_MS = 15_000
 
 /** Exchanges a second that the server answers when it is never left without work, its requests made before. */
 export async function capacityOf(subject: Subject, count: number): Promise<number> {
   subject.prepare(count)
   let left = count
+  let granted = 0
   const start = performance.now()
   const lane = async () => {
     const connection = openConnection('127.0.0.1', subject.port)
-    while (left > 0) {
+    while (left > 0 && performance.now() - start < MAX_MS) {
       left -= 1
       const answer = await connection.exchange(subject.next(), 10_000)
-      if (answer.status !== 200) throw new Error(`an exchange was not answered with a token: ${answer.body}`)
+      // On a machine that has too much else to do, even this may be turned away.
+      if (answer.status === 200) granted += 1
+      else if (answer.status !== 503) throw new Error(`an exchange was answered with ${answer.status}: ${answer.body}`)
       subject.saw({ ...answer, intendedMs: 0, latencyMs: 0 })
     }
     connection.close()
   }
   await Promise.all(Array.from({ length: IN_FLIGHT }, lane))
-  return (count * 1_000) / (performance.now() - start)
+  return (granted * 1_000) / (performance.now() - start)
 }
 
 /** What came of a stretch of load. */

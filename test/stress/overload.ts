@@ -4,8 +4,10 @@ import { milliseconds, progress, type Verdict } from './verdict.ts'
 
 const BELOW = 0.7
 const BEYOND = 1.5
-/** What an admitted exchange may take while as much again is turned away: twice the queue that the guard lets grow. Unit: ms. */
-const MAX_P99_MS = 500
+/** Entries of one flush of the group commit. */
+const FLUSH = 128
+/** What an admitted exchange may take while the rest is turned away, where flushes are fast. Unit: ms. */
+const FAST_P99_MS = 500
 
 /** More than the server can do: it must turn away early what is too much, and serve the rest as it serves it otherwise. */
 export async function overload(subject: Subject, seconds: number): Promise<readonly Verdict[]> {
@@ -22,6 +24,8 @@ export async function overload(subject: Subject, seconds: number): Promise<reado
   subject.prepare(Math.ceil(capacity * BELOW * 5))
   const after = await offer(subject, capacity * BELOW, 5)
   const { tokens, unrecorded } = await subject.account()
+  // The guard lets one flush stand in line behind the one under way; a machine with a slow database has slow flushes.
+  const maxP99Ms = Math.max(FAST_P99_MS, (4 * FLUSH * 1_000) / capacity)
   const shed = beyond.byStatus.get(503) ?? 0
   const goodput = (beyond.byStatus.get(200) ?? 0) / seconds
   const others = [...beyond.byStatus.keys()].filter((status) => status !== 200 && status !== 503)
@@ -43,8 +47,8 @@ export async function overload(subject: Subject, seconds: number): Promise<reado
     {
       what: '  latency of the admitted p50, p99',
       came: [0.5, 0.99].map((share) => milliseconds(beyond.latency(share))).join(', '),
-      must: `p99 ≤ ${MAX_P99_MS} ms`,
-      isGood: beyond.latency(0.99) <= MAX_P99_MS,
+      must: `p99 ≤ ${milliseconds(maxP99Ms)}, four full flushes`,
+      isGood: beyond.latency(0.99) <= maxP99Ms,
     },
     { what: '  memory', came: `${memoryMb.toFixed(0)} MB` },
     { what: `at ${BELOW * 100} % again`, came: statusesOf(after), must: 'only 200', isGood: isOnly200(after) },
