@@ -97,7 +97,7 @@ async function seedAccounts() {
 async function seedDelegations() {
   const [created, expires] = [at(now - DAY), at(now + 60 * DAY)]
   const columns = ['id', 'principal_id', 'agent_id', 'resource', 'authorization_details', 'granted_by', 'lineage']
-  await withoutIndexes('delegation', () =>
+  await withoutIndexes('delegation', delegations, () =>
     copy('delegation', [...columns, 'expires_at', 'created_at'], function* () {
       for (let n = 0; n < delegations; n++) {
         const id = delegationId(n)
@@ -126,7 +126,7 @@ async function seedRecords() {
   const more = ['action_type_version', 'action', 'action_digest', 'claims_digest', 'jti', 'jkt', 'assertion_kid', 'txn']
   const last = ['because', 'token_issued_at', 'token_expires_at', 'request_id']
   const locations = `"locations":["${IDENTIFIER}"]`
-  await withoutIndexes('record', () =>
+  await withoutIndexes('record', records, () =>
     copy('record', [...columns, ...more, ...last], function* () {
       for (let n = 0; n < records; n++) {
         const time = now - 30 * DAY + Math.floor((n / records) * 29 * DAY)
@@ -252,8 +252,12 @@ function frame(text) {
 
 const escaped = (text) => text.replaceAll('\\', '\\\\')
 
-/** Building an index once is many times cheaper than keeping it up row by row. */
-async function withoutIndexes(table, work) {
+/** From how many rows on an index is built anew. */
+const MANY_ROWS = 100_000
+
+/** Building an index of many rows once is many times cheaper than keeping it up row by row. */
+async function withoutIndexes(table, count, work) {
+  if (count < MANY_ROWS) return work()
   const { rows } = await client.query(
     `SELECT i.indexrelid::regclass::text AS name, pg_get_indexdef(i.indexrelid) AS definition FROM pg_index i
      WHERE i.indrelid = $1::regclass AND NOT i.indisprimary AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = i.indexrelid)`,

@@ -25,6 +25,10 @@ export function pinGenerator(): void {
   if (isPinned) spawn(TASKSET, ['-acp', String(cpus().length - 1), String(process.pid)], { stdio: 'ignore' })
 }
 
+/** A command for what nobody measures: it need not share the generator's core. */
+export const onAnyCore = (program: readonly string[]): readonly string[] =>
+  isPinned ? [TASKSET, '-c', `0-${cpus().length - 1}`, ...program] : program
+
 /** What `flame` asks for: the measured program writes a CPU profile into this folder when it ends. */
 const profileFlags = () => {
   const folder = process.env.BENCH_PROFILE

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { administrator, type TestClient } from '../../support/clients.ts'
+import { onAnyCore } from '../harness/measured-process.ts'
 import type { BenchDatabase } from './bench-database.ts'
 
 export interface SeedOptions {
@@ -43,14 +44,11 @@ export async function seedRows(
   const tag = `seed${++seeds}`
   const file = join(tmpdir(), `writ-bench-keys-${process.pid}-${tag}.json`)
   const numbers = { agents, records, keys }
-  const child = spawn(
-    process.execPath,
-    [
-      ...['scripts/seed.mjs', '--database', url, '--keys-file', file, '--alg', alg, '--tag', tag],
-      ...Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]),
-    ],
-    { stdio: ['ignore', 'inherit', 'pipe'] },
-  )
+  const [command = '', ...args] = onAnyCore([
+    ...[process.execPath, 'scripts/seed.mjs', '--database', url, '--keys-file', file, '--alg', alg, '--tag', tag],
+    ...Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]),
+  ])
+  const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'pipe'] })
   createInterface({ input: child.stderr }).on('line', (line) => progress(`seed: ${line}`))
   const code = await new Promise((resolve) => child.once('close', resolve))
   if (code !== 0) throw new Error(`scripts/seed.mjs ended with ${code}`)
