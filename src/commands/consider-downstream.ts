@@ -59,7 +59,7 @@ export async function considerDownstream(
   // Where, and what exactly.
   const resource = await ports.directory.resource(request.resource, freshness)
   if (resource?.status !== 'active') return no(refuse('resource_unknown', 'unknown "resource"'))
-  const read = await readAction(ports, resource, request.authorizationDetails, freshness)
+  const read = await readAction(ports, resource, request.element, freshness)
   about = { ...about, ...read.about }
   if (read.refusal !== undefined) return no(read.refusal)
 

@@ -3,7 +3,7 @@ import { type Action, parseAction } from '../core/action/parse-action.ts'
 import { type Resource, takesActionType } from '../core/action/resource.ts'
 import { type Bound, parseBound } from '../core/delegation/bound.ts'
 import { type ChainedDelegation, chainOf, type Delegation, isDelegationCurrent } from '../core/delegation/delegation.ts'
-import { isJsonArray, isJsonObject, type JsonValue, ownMember, parseJson } from '../core/json.ts'
+import { isJsonArray, isJsonObject, type JsonValue, ownMember } from '../core/json.ts'
 import { decide } from '../core/policy/decide.ts'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.ts'
 import type { Directory, Freshness, RecordEntry } from '../ports.ts'
@@ -16,8 +16,8 @@ export interface JudgePorts {
 export interface Wish {
   /** Resource identifier (RFC 8707 §2). */
   readonly resource: string
-  /** JSON text: an array of one element (RFC 9396 §2). */
-  readonly authorizationDetails: string
+  /** The one element of `authorization_details` (RFC 9396 §2): JSON, and nothing more is known of it. */
+  readonly element: JsonValue
 }
 
 /** What the account says of it, however far it came. */
@@ -65,7 +65,7 @@ export async function judgeAction(
   }
 
   // Step 2: what exactly do they want to do?
-  const read = await readAction(ports, resource, wish.authorizationDetails, freshness)
+  const read = await readAction(ports, resource, wish.element, freshness)
   about = { ...about, ...read.about }
   if (read.refusal !== undefined) return no(read.refusal)
   const { action } = read
@@ -106,13 +106,11 @@ type ReadAction =
 export async function readAction(
   ports: JudgePorts,
   resource: Resource,
-  authorizationDetails: string,
+  element: JsonValue,
   freshness: Freshness,
 ): Promise<ReadAction> {
   let about: Partial<About> = {}
   const no = (refusal: Refusal): ReadAction => ({ refusal, about })
-  const element = soleElement(authorizationDetails)
-  if (isRefusal(element)) return no(element)
   const type = isJsonObject(element) ? ownMember(element, 'type') : undefined
   const known = typeof type === 'string' ? await ports.directory.actionType(type, freshness) : undefined
   if (known === undefined) return no(refuse('action_type_unknown', 'unknown action "type"', 'type'))
@@ -133,16 +131,6 @@ function isNamedPlace(delegation: Delegation, { identifier }: Resource): boolean
   return delegation.authorizationDetails.some(
     (bound) => isJsonObject(bound) && isJsonArray(bound.locations) && bound.locations.includes(identifier),
   )
-}
-
-/** One token, one action: an array of exactly one element. */
-function soleElement(authorizationDetails: string): JsonValue | Refusal {
-  const parsed = parseJson(authorizationDetails)
-  if (isRefusal(parsed)) return refuse('json_malformed', `"authorization_details": ${parsed.detail}`)
-  const [element, ...more] = isJsonArray(parsed) ? parsed : []
-  return element === undefined || more.length > 0
-    ? refuse('action_malformed', '"authorization_details" must be an array of exactly one element')
-    : element
 }
 
 /**

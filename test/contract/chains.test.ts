@@ -116,7 +116,7 @@ async function mint(made: Made, to: string, process: number, wanted: Freshness =
     const delegation = await directory.delegation(made.id, freshness)
     if (delegation === undefined) throw new Error('the delegation is missing')
     const wish = {
-      ...{ resource: story.resource.identifier, authorizationDetails: JSON.stringify([{ type: story.type, to }]) },
+      ...{ resource: story.resource.identifier, element: { type: story.type, to } },
     }
     const judged = await judgeAction({ directory }, delegation, wish, freshness, new Date())
     if (judged.refusal !== undefined) {

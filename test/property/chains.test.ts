@@ -126,13 +126,7 @@ const directory: Directory = {
 }
 
 const judge = (node: Node, { agents }: Tree, details: JsonObject) =>
-  judgeAction(
-    { directory },
-    look(node, agents),
-    { resource: RESOURCE, authorizationDetails: JSON.stringify([details]) },
-    'fresh',
-    NOW,
-  )
+  judgeAction({ directory }, look(node, agents), { resource: RESOURCE, element: details }, 'fresh', NOW)
 
 /** An action that has a chance at the bounds of a node. */
 function actionFor(draw: Draw, node: Node): JsonObject {

@@ -1,6 +1,8 @@
 import { type ActionType, ActionTypeDefinition, compileActionType } from '../../core/action/action-type.ts'
 import { isRefusal } from '../../core/refusal.ts'
 import type { CataloguedActionType, Directory } from '../../ports.ts'
+import { isDatabaseUnavailable } from './database-errors.ts'
+import { grouped } from './grouped.ts'
 import type { Query } from './open-database.ts'
 
 /** The action types this server knows, compiled. */
@@ -26,6 +28,8 @@ interface ActionTypeRow {
 
 const COLUMNS = `type, version, title, schema, digestible, template, risk::text AS risk, single_use, status::text AS status`
 
+const READ = `SELECT ${COLUMNS} FROM action_type WHERE type = ANY ($1::text[])`
+
 /** Compiling a schema is dear, so a type is compiled once per version. */
 export async function openCatalogue(query: Query): Promise<Catalogue> {
   let known = new Map<string, CataloguedActionType>()
@@ -39,17 +43,20 @@ export async function openCatalogue(query: Query): Promise<Catalogue> {
     const rows = await query<ActionTypeRow>(`SELECT ${COLUMNS} FROM action_type ORDER BY type COLLATE "C"`)
     known = new Map(rows.map((row) => [row.type, catalogued(row)]))
   }
+  const { ask } = grouped<string, ActionTypeRow | undefined>({
+    isUnavailable: isDatabaseUnavailable,
+    askAll: async (types) => {
+      const rows = await query<ActionTypeRow>(READ, [[...new Set(types)]], 'read_action_types')
+      return types.map((type) => rows.find((row) => row.type === type))
+    },
+  })
   await refresh()
   return {
     refresh,
     active: () => [...known.values()].filter(({ status }) => status === 'active').map(({ actionType }) => actionType),
     find: async (type, freshness) => {
       if (freshness === 'cached') return known.get(type)
-      const [row] = await query<ActionTypeRow>(
-        `SELECT ${COLUMNS} FROM action_type WHERE type = $1`,
-        [type],
-        'read_action_type',
-      )
+      const row = await ask(type)
       if (row === undefined) return undefined
       const entry = catalogued(row)
       known.set(type, entry)

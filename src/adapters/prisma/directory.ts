@@ -4,9 +4,12 @@ import type { AgentInstance, Client, ClientKey, ClientKind, PublicJwk, Status } 
 import { type ChainedDelegation, type Delegable, NOT_DELEGABLE } from '../../core/delegation/delegation.ts'
 import type { DownstreamRule, DownstreamRules } from '../../core/delegation/downstream.ts'
 import type { Limits } from '../../core/delegation/limits.ts'
+import { sha256Base64url } from '../../core/hash.ts'
 import type { JsonValue } from '../../core/json.ts'
 import type { Directory } from '../../ports.ts'
 import type { Catalogue } from './catalogue.ts'
+import { isDatabaseUnavailable } from './database-errors.ts'
+import { grouped } from './grouped.ts'
 import type { Query } from './open-database.ts'
 
 /** About 2 kB an entry. */
@@ -15,48 +18,68 @@ const REMEMBERED = 20_000
 export const ANY_ACTION_TYPE = '*'
 
 /**
- * What issuances rest on, read by one statement each and remembered.
+ * What issuances rest on, remembered; those that are asked for at once are read together, by one statement of each kind.
  *
  * Nothing here has to be invalidated: a remembered yes is checked again by the commit, a remembered no is read afresh by
  * the command before it is said.
  */
 export function directory(query: Query, catalogue: Catalogue): Directory {
-  const clients = new LRUCache<string, Client>({ max: REMEMBERED })
-  const instances = new LRUCache<string, OwnedInstance>({ max: REMEMBERED })
-  const delegations = new LRUCache<string, ChainedDelegation>({ max: REMEMBERED })
-  const resources = new LRUCache<string, Resource>({ max: REMEMBERED })
-  const downstream = new LRUCache<string, DownstreamRules>({ max: REMEMBERED })
-  const instance = remembering(instances, (kid) => readInstance(query, kid))
+  const instance = remembering(query, INSTANCES)
   return {
-    client: remembering(clients, (id) => readClient(query, id)),
+    client: remembering(query, CLIENTS),
     // A thumbprint is of one key, whoever has it: found by it alone, and then by whose it is.
     instance: async (agentId, kid, freshness) => {
       const found = await instance(kid, freshness)
       return found?.agentId === agentId ? found : undefined
     },
-    delegation: remembering(delegations, (id) => readDelegation(query, id)),
-    resource: remembering(resources, (identifier) => readResource(query, identifier)),
+    delegation: remembering(query, DELEGATIONS),
+    resource: remembering(query, RESOURCES),
     actionType: catalogue.find,
-    downstream: remembering(downstream, (id) => readDownstream(query, id)),
+    downstream: remembering(query, DOWNSTREAM),
   }
 }
 
-function remembering<Value extends object>(
-  cache: LRUCache<string, Value>,
-  read: (id: string) => Promise<Value | undefined>,
+/** How one kind is read. */
+interface Kind<Row extends { readonly asked: string }, Value> {
+  readonly name: string
+  /** With `$1`, the ids that are asked for; every row says in `asked` for which of them it is. */
+  readonly sql: string
+  /** @param rows of one id, at least one. */
+  readonly read: (rows: readonly [Row, ...Row[]], id: string) => Value
+}
+
+function remembering<Row extends { readonly asked: string }, Value extends object>(
+  query: Query,
+  { name, sql, read }: Kind<Row, Value>,
 ): (id: string, freshness: 'cached' | 'fresh') => Promise<Value | undefined> {
+  const cache = new LRUCache<string, { readonly digest: string; readonly value: Value }>({ max: REMEMBERED })
+  const { ask } = grouped<string, readonly Row[]>({
+    isUnavailable: isDatabaseUnavailable,
+    askAll: async (ids) => {
+      const byId = new Map<string, Row[]>(ids.map((id) => [id, []]))
+      for (const row of await query<Row>(sql, [[...byId.keys()]], name)) byId.get(row.asked)?.push(row)
+      return ids.map((id) => byId.get(id) ?? [])
+    },
+  })
   return async (id, freshness) => {
-    const known = freshness === 'cached' ? cache.get(id) : undefined
-    if (known !== undefined) return known
-    const value = await read(id)
-    if (value === undefined) cache.delete(id)
-    else cache.set(id, value)
+    const known = cache.get(id)
+    if (known !== undefined && freshness === 'cached') return known.value
+    const rows = await ask(id)
+    if (rows.length === 0) {
+      cache.delete(id)
+      return undefined
+    }
+    // What is as it was stays the same object: what was made of it, such as its parsed bounds, is found by it.
+    const digest = sha256Base64url(JSON.stringify(rows))
+    if (known?.digest === digest) return known.value
+    const value = read(rows as readonly [Row, ...Row[]], id)
+    cache.set(id, { digest, value })
     return value
   }
 }
 
 interface ClientRow {
-  readonly id: string
+  readonly asked: string
   readonly kind: ClientKind
   readonly status: Status
   readonly scope: readonly string[] | null
@@ -64,20 +87,16 @@ interface ClientRow {
   readonly keys: readonly { readonly kid: string; readonly jwk: PublicJwk; readonly expires_at: string | null }[]
 }
 
-export async function readClient(query: Query, id: string): Promise<Client | undefined> {
-  const [row] = await query<ClientRow>(
-    `SELECT i.id, i.kind::text AS kind, coalesce(a.status, r.status, d.status)::text AS status, d.scope, r.identifier, (
+const CLIENTS: Kind<ClientRow, Client> = {
+  name: 'read_clients',
+  sql: `SELECT i.id AS asked, i.kind::text AS kind, coalesce(a.status, r.status, d.status)::text AS status, d.scope, r.identifier, (
        SELECT coalesce(json_agg(json_build_object('kid', k.kid, 'jwk', k.jwk, 'expires_at', k.expires_at) ORDER BY k.created_at), '[]')
        FROM key k WHERE k.owner_id = i.id AND k.status = 'active' AND k.vouched_by IS NULL) AS keys
      FROM identity i
      LEFT JOIN agent a ON a.id = i.id LEFT JOIN resource r ON r.id = i.id LEFT JOIN administrator d ON d.id = i.id
-     WHERE i.id = $1 AND i.kind <> 'principal'`,
-    [id],
-    'read_client',
-  )
-  if (row === undefined) return undefined
-  return {
-    id: row.id,
+     WHERE i.id = ANY ($1::text[]) AND i.kind <> 'principal'`,
+  read: ([row], id) => ({
+    id,
     kind: row.kind,
     status: row.status,
     scope: row.scope ?? [],
@@ -86,22 +105,28 @@ export async function readClient(query: Query, id: string): Promise<Client | und
       ({ kid, jwk, expires_at }): ClientKey =>
         expires_at === null ? { kid, jwk } : { kid, jwk, expiresAt: new Date(expires_at) },
     ),
-  }
+  }),
 }
 
 /** An instance and whose it is. */
 type OwnedInstance = AgentInstance & { readonly agentId: string }
 
-async function readInstance(query: Query, kid: string): Promise<OwnedInstance | undefined> {
-  const [row] = await query<{ owner_id: string; vouched_by: string; expires_at: Date }>(
-    `SELECT owner_id, vouched_by, expires_at FROM key WHERE kid = $1 AND status = 'active' AND vouched_by IS NOT NULL`,
-    [kid],
-    'read_instance',
-  )
-  return row && { kid, agentId: row.owner_id, vouchedBy: row.vouched_by, expiresAt: row.expires_at }
+interface InstanceRow {
+  readonly asked: string
+  readonly owner_id: string
+  readonly vouched_by: string
+  readonly expires_at: Date
+}
+
+const INSTANCES: Kind<InstanceRow, OwnedInstance> = {
+  name: 'read_instances',
+  sql: `SELECT kid AS asked, owner_id, vouched_by, expires_at FROM key
+     WHERE kid = ANY ($1::text[]) AND status = 'active' AND vouched_by IS NOT NULL`,
+  read: ([row], kid) => ({ kid, agentId: row.owner_id, vouchedBy: row.vouched_by, expiresAt: row.expires_at }),
 }
 
 interface DelegationRow {
+  readonly asked: string
   readonly id: string
   readonly agent_id: string
   readonly agent_status: Status
@@ -119,24 +144,24 @@ interface DelegationRow {
   readonly status: 'active' | 'revoked'
 }
 
-/** A delegation and all its ancestors, by one statement. */
-async function readDelegation(query: Query, id: string): Promise<ChainedDelegation | undefined> {
-  const rows = await query<DelegationRow>(
-    `SELECT d.id, d.agent_id, a.status::text AS agent_status, a.version AS agent_version, a.limits AS agent_limits,
-       d.principal_id, p.status::text AS principal_status, d.resource, d.authorization_details, d.limits, d.delegable,
-       d.not_before, d.expires_at, d.lineage, d.status::text AS status
+/** Delegations, each with all its ancestors. */
+const DELEGATIONS: Kind<DelegationRow, ChainedDelegation> = {
+  name: 'read_delegations',
+  sql: `SELECT leaf.id AS asked, d.id, d.agent_id, a.status::text AS agent_status, a.version AS agent_version,
+       a.limits AS agent_limits, d.principal_id, p.status::text AS principal_status, d.resource, d.authorization_details,
+       d.limits, d.delegable, d.not_before, d.expires_at, d.lineage, d.status::text AS status
      FROM delegation leaf JOIN delegation d ON d.id = ANY (leaf.lineage)
      JOIN principal p ON p.id = d.principal_id JOIN agent a ON a.id = d.agent_id
-     WHERE leaf.id = $1 ORDER BY cardinality(d.lineage)`,
-    [id],
-    'read_delegation',
-  )
-  const chain = rows.map(toLink)
-  const leaf = chain.pop()
-  if (leaf === undefined) return undefined
-  // A chain that is not whole is none.
-  if (chain.length + 1 !== leaf.lineage.length) throw new Error(`the lineage of delegation ${id} is not whole`)
-  return { ...leaf, ancestors: chain }
+     WHERE leaf.id = ANY ($1::text[]) ORDER BY cardinality(d.lineage)`,
+  read: (rows, id) => {
+    const chain = rows.map(toLink)
+    const leaf = chain.pop()
+    // A chain that is not whole is none.
+    if (leaf === undefined || chain.length + 1 !== leaf.lineage.length) {
+      throw new Error(`the lineage of delegation ${id} is not whole`)
+    }
+    return { ...leaf, ancestors: chain }
+  },
 }
 
 const toLink = (row: DelegationRow): ChainedDelegation => ({
@@ -170,8 +195,8 @@ export const readDelegable = ({ max_depth, agents }: DelegableColumn): Delegable
 })
 
 interface ResourceRow {
+  readonly asked: string
   readonly id: string
-  readonly identifier: string
   readonly status: Status
   readonly version: number
   readonly action_types: readonly string[]
@@ -180,37 +205,36 @@ interface ResourceRow {
   readonly limits: Limits | null
 }
 
-async function readResource(query: Query, identifier: string): Promise<Resource | undefined> {
-  const [row] = await query<ResourceRow>(
-    `SELECT id, identifier, status::text AS status, version, action_types, token_lifetime_seconds,
+const RESOURCES: Kind<ResourceRow, Resource> = {
+  name: 'read_resources',
+  sql: `SELECT identifier AS asked, id, status::text AS status, version, action_types, token_lifetime_seconds,
        token_content::text AS token_content, limits
-     FROM resource WHERE identifier = $1`,
-    [identifier],
-    'read_resource',
-  )
-  if (row === undefined) return undefined
-  return {
+     FROM resource WHERE identifier = ANY ($1::text[])`,
+  read: ([row], identifier) => ({
     id: row.id,
-    identifier: row.identifier,
+    identifier,
     status: row.status,
     version: row.version,
     actionTypes: row.action_types.includes(ANY_ACTION_TYPE) ? 'all' : row.action_types,
     ...(row.token_lifetime_seconds !== null && { tokenLifetimeSeconds: row.token_lifetime_seconds }),
     tokenContent: row.token_content,
     ...(row.limits !== null && { limits: row.limits }),
-  }
+  }),
+}
+
+interface DownstreamRow {
+  readonly asked: string
+  readonly version: number
+  readonly rules: readonly DownstreamRule[]
 }
 
 /** Rules and the version that they are part of, by one statement: a commit notices when either changed. */
-async function readDownstream(query: Query, id: string): Promise<DownstreamRules | undefined> {
-  const [row] = await query<{ version: number; rules: readonly DownstreamRule[] }>(
-    `SELECT r.version, (
+const DOWNSTREAM: Kind<DownstreamRow, DownstreamRules> = {
+  name: 'read_downstream',
+  sql: `SELECT r.id AS asked, r.version, (
        SELECT coalesce(json_agg(json_build_object('id', d.id, 'from', d.from_bound, 'toResource', d.to_resource,
          'authorizationDetails', d.authorization_details, 'maxPerToken', d.max_per_token) ORDER BY d.id), '[]')
        FROM downstream_rule d WHERE d.resource_id = r.id AND d.removed_at IS NULL) AS rules
-     FROM resource r WHERE r.id = $1`,
-    [id],
-    'read_downstream',
-  )
-  return row
+     FROM resource r WHERE r.id = ANY ($1::text[])`,
+  read: ([{ version, rules }]) => ({ version, rules }),
 }

@@ -1,4 +1,5 @@
 import { renderSentence } from '../../core/action/render.ts'
+import { soleElement } from '../../core/action/sole-element.ts'
 import type { ChainedDelegation, Delegation } from '../../core/delegation/delegation.ts'
 import { fitsUnder, type LimitLeft, limitLeft } from '../../core/delegation/remaining.ts'
 import { canonicalJson, type JsonValue } from '../../core/json.ts'
@@ -49,7 +50,10 @@ export async function tryAction(ports: AdminPorts, request: TryRequest): Promise
     return { decision: 'forbid', delegation: undefined, refusal: refuse('stopped', commitDetail('stopped')) }
   }
   const delegations = await candidates(ports, request, now)
-  const wish = { resource: request.resource, authorizationDetails: canonicalJson([request.action]) }
+  // As an exchange would send it: what is too large for one is no action here either.
+  const element = soleElement(canonicalJson([request.action]))
+  if (isRefusal(element)) return { decision: 'forbid', delegation: request.delegation, refusal: element }
+  const wish = { resource: request.resource, element }
   let nearest: Nearest | undefined
   for (const delegation of delegations) {
     if (delegation.agentId !== agent.id) return refuse('member_invalid', 'is of another agent', 'delegation')

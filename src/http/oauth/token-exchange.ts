@@ -6,6 +6,7 @@ import {
   issueActionTokens,
   type Refused,
 } from '../../commands/issue-action-token.ts'
+import { soleElement } from '../../core/action/sole-element.ts'
 import { isJsonArray, type JsonValue, parseJson } from '../../core/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import { TURN } from '../../core/token/turn.ts'
@@ -44,7 +45,10 @@ export async function exchangeToken(
     requestId: context.state.requestId,
   }
   if (form.has('batch')) return exchangeBatch(context, form.get('batch'), parameters, call, ports, throttle)
-  const outcome = await issueActionToken(ports, { ...parameters, ...call })
+  // What is no action of any type is refused before anybody is authenticated: reading costs less than a signature.
+  const element = soleElement(parameters.authorizationDetails)
+  if (isRefusal(element)) return answerOAuthError(context, element)
+  const outcome = await issueActionToken(ports, { ...parameters, element, ...call })
   if (outcome.kind === 'refused') return answerRefused(context, outcome, throttle)
   context.set('Cache-Control', 'no-store')
   context.body = tokenResponse(outcome)
@@ -71,7 +75,7 @@ async function exchangeBatch(
   }
   const wishes = elements.map((element, i) => ({
     ...parameters,
-    authorizationDetails: JSON.stringify([element]),
+    element,
     turn: turns[i],
     requestId: call.requestId,
   }))

@@ -15,6 +15,7 @@ import { openDatabase } from '../../../src/adapters/prisma/open-database.ts'
 import { strangerTally } from '../../../src/adapters/prisma/stranger-tally.ts'
 import { incomingTokens } from '../../../src/adapters/prisma/token-status.ts'
 import { type IssuePorts, type IssueRequest, issueActionToken } from '../../../src/commands/issue-action-token.ts'
+import { soleElement } from '../../../src/core/action/sole-element.ts'
 import { isRefusal } from '../../../src/core/refusal.ts'
 import { exchangeParameters } from '../../../src/http/oauth/exchange-parameters.ts'
 import type { ClientEvidence } from '../../../src/ports.ts'
@@ -82,7 +83,9 @@ const read = exchangeParameters(
   ]),
 )
 if (isRefusal(read)) throw new Error(read.detail)
-const parameters = read
+const element = soleElement(read.authorizationDetails)
+if (isRefusal(element)) throw new Error(element.detail)
+const parameters = { ...read, element }
 
 const byAssertion = (): Partial<ClientEvidence> => ({
   assertionType: ASSERTION_TYPE,
