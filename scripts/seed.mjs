@@ -6,8 +6,7 @@
 // Every agent has a key; only `--keys` of them, evenly spaced, are real ones, whose private halves are written to the file
 // with the names of their agent, principal and delegation, and with the resource server that all delegations are for. Never
 // meant for a database that somebody uses: it needs a superuser, and passes triggers and foreign keys by.
-import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
-import { once } from 'node:events'
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import pg from 'pg'
@@ -177,11 +176,15 @@ function uuid7(time, random) {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
 }
 
+const DER = { format: 'der', type: 'pkcs8' }
+
 function makeKey(algorithm) {
   const pair =
     algorithm === 'ES256' ? generateKeyPairSync('ec', { namedCurve: 'P-256' }) : generateKeyPairSync('ed25519')
-  const publicJwk = pair.publicKey.export({ format: 'jwk' })
-  return { publicJwk, kid: thumbprint(publicJwk), privateJwk: pair.privateKey.export({ format: 'jwk' }) }
+  // By way of DER: Node.js 20 may block for ever in the JWK of a key that it has just made, if garbage is collected meanwhile.
+  const privateKey = createPrivateKey({ key: pair.privateKey.export(DER), ...DER })
+  const publicJwk = createPublicKey(privateKey).export({ format: 'jwk' })
+  return { publicJwk, kid: thumbprint(publicJwk), privateJwk: privateKey.export({ format: 'jwk' }) }
 }
 
 /** Shaped like a key; nobody holds its private half, and it is a point of no curve. */
@@ -220,7 +223,9 @@ async function copy(table, columns, rows) {
               chunk += `${row.map(escaped).join('\t')}\n`
               if (chunk.length < CHUNK_CHARACTERS) continue
               // Waits until the kernel has taken it: ten million rows do not fit into our memory.
-              if (!connection.stream.write(frame(chunk))) await once(connection.stream, 'drain')
+              await new Promise((written, failed) =>
+                connection.stream.write(frame(chunk), (error) => (error ? failed(error) : written())),
+              )
               chunk = ''
             }
             if (chunk !== '') connection.sendCopyFromChunk(Buffer.from(chunk))

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto'
 import { sha256Base64url } from '../../src/core/hash.ts'
 import { isRefusal } from '../../src/core/refusal.ts'
 import type { SignatureAlgorithm } from '../../src/wire/algorithms.ts'
@@ -16,10 +16,14 @@ export interface TestKey {
 }
 
 export function makeKey(alg: SignatureAlgorithm = 'ES256'): TestKey {
+  const der = { format: 'der', type: 'pkcs8' } as const
   const pair = alg === 'ES256' ? generateKeyPairSync('ec', { namedCurve: 'P-256' }) : generateKeyPairSync('ed25519')
-  const jwk = parsePublicJwk(pair.publicKey.export({ format: 'jwk' }))
+  // By way of DER: Node.js 20 may block for ever in the JWK of a key that it has just made, if garbage is collected meanwhile.
+  const privateKey = createPrivateKey({ key: pair.privateKey.export(der), ...der })
+  const publicKey = createPublicKey(privateKey)
+  const jwk = parsePublicJwk(publicKey.export({ format: 'jwk' }))
   if (isRefusal(jwk)) throw new Error(jwk.detail)
-  return { alg, ...pair, jwk, jkt: jwkThumbprint(jwk) }
+  return { alg, privateKey, publicKey, jwk, jkt: jwkThumbprint(jwk) }
 }
 
 /** A JWT of these claims, undefined members left out; the header says whatever the test wants it to say. */

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { isRefusal } from '../../core/refusal.ts'
@@ -73,10 +73,14 @@ export async function resetAdministrator(
   })
 }
 
+const DER = { format: 'der', type: 'pkcs8' } as const
+
 /** A new key in the file, or the one of an earlier start that died before its client was committed. */
 async function writeCredential(dataDirectory: string) {
   const path = credentialPath(dataDirectory)
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const made = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+  // By way of DER: Node.js 20 may block for ever in the JWK of a key that it has just made, if garbage is collected meanwhile.
+  const privateKey = createPrivateKey({ key: made.export(DER), ...DER })
   const credential = { client_id: CLIENT_ID, jwk: { ...privateKey.export({ format: 'jwk' }), alg: 'ES256' } }
   await createPrivateFile(path, `${JSON.stringify(credential, null, 2)}\n`)
   return { path, jwk: await readCredentialKey(path) }
