@@ -9,12 +9,22 @@ import { flameGraph, frames } from './report/flame-graph.ts'
 
 const ROUNDS = 3
 
-/** Runs a bench with a profiler in our processes, and draws what it saw of the busiest one. */
-export async function flame(bench: Bench, out: string, say: (line: string) => void): Promise<void> {
+/**
+ * Runs a bench with a profiler in our processes, and draws what it saw of the busiest one.
+ *
+ * @param build the folder of another build, made by its `npm run setup`; default: this one.
+ */
+export async function flame(
+  bench: Bench,
+  out: string,
+  build: string | undefined,
+  say: (line: string) => void,
+): Promise<void> {
   if (!out.endsWith('.svg')) throw new Error('flame needs a bench and the name of an .svg file')
   const folder = mkdtempSync(join(tmpdir(), 'writ-profile-'))
   try {
     process.env.BENCH_PROFILE = folder
+    if (build !== undefined) process.env.BENCH_ROOT = build
     pinGenerator()
     await quietRun(bench, fullSize({ rounds: ROUNDS }), say)
     const profiles = readdirSync(folder).map((file) => frames(JSON.parse(readFileSync(join(folder, file), 'utf8'))))

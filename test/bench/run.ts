@@ -33,8 +33,8 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     run: async () => console.log(`written: ${report(BENCHES.map(({ name }) => name)).join(', ')}`),
   },
   flame: {
-    ...{ usage: 'flame <bench> <out.svg>', what: 'where the CPU of our side goes while the bench runs' },
-    run: ([name = '', out = '']) => flame(chosen([name])[0] as Bench, out, say),
+    ...{ usage: 'flame <bench> <svg> [build]', what: 'where the CPU of our side goes; of a build in another folder' },
+    run: ([name = '', out = '', build]) => flame(chosen([name])[0] as Bench, out, build, say),
   },
   'double-accepts': {
     ...{ usage: 'double-accepts [count]', what: '1 % replays at two processes at once: how many both accept' },

@@ -50,7 +50,7 @@ export async function startOurServer(options: OurServerOptions = {}): Promise<Ou
 }
 
 async function start(options: OurServerOptions): Promise<OurServer> {
-  const { root = '.', beside, isPinnable = true } = options
+  const { root = process.env.BENCH_ROOT ?? '.', beside, isPinnable = true } = options
   const folder = await mkdtemp(join(tmpdir(), 'writ-bench-'))
   const given = beside?.database ?? options.database
   const database = given === 'embedded' ? undefined : (given ?? (await createBenchDatabase()))
