@@ -51,12 +51,10 @@ class DirectDoor implements Door {
   }
 
   answer(): void {
-    const { req, res, body } = this
+    const { res, body } = this
     if (!this.respond || res.headersSent || res.destroyed) return
     if (body === undefined) throw new Error('a door gave no answer')
     const text = typeof body === 'string' ? body : JSON.stringify(body)
-    // What is left of a body that was not read whole belongs to no request: the connection ends with the answer.
-    if (!req.complete) res.setHeader('Connection', 'close')
     res.setHeader('Content-Type', this.type)
     res.setHeader('Content-Length', Buffer.byteLength(text))
     res.end(text)

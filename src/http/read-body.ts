@@ -1,6 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import { type Refusal, refuse } from '../core/refusal.ts'
 
+const MiB = 1024 * 1024
+/** Of a body that is too large, so much more is taken and dropped: who sends first and listens then is to hear of it. */
+const MAX_DISCARDED_BYTES = 16 * MiB
+
 /**
  * Reads a request's body whole, and no more of it than `maxBytes`.
  *
@@ -14,7 +18,8 @@ export function readBody(
   // What the header says is believed when it is too much: nothing is read then.
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) return Promise.resolve(tooLarge)
   const broken = refuse('request_malformed', 'the body ended before its time')
-  if (request.destroyed && !request.complete) return Promise.resolve(broken)
+  // Whoever hung up before it was read, even if all of it had come: nothing is told of that stream any more.
+  if (request.destroyed) return Promise.resolve(broken)
   return new Promise((resolve) => {
     const chunks: Buffer[] = []
     let receivedBytes = 0
@@ -25,8 +30,8 @@ export function readBody(
     const onData = (chunk: Buffer) => {
       receivedBytes += chunk.length
       if (receivedBytes > maxBytes) {
-        request.pause()
-        return settle(tooLarge)
+        settle(tooLarge)
+        return discard(request)
       }
       chunks.push(chunk)
     }
@@ -37,5 +42,14 @@ export function readBody(
       settle(broken)
     }
     request.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken)
+  })
+}
+
+/** Lets the rest of a body go by, so that the next request of the connection is found; a body without end ends it. */
+function discard(request: IncomingMessage): void {
+  let left = MAX_DISCARDED_BYTES
+  request.on('data', (chunk: Buffer) => {
+    left -= chunk.length
+    if (left < 0) request.destroy()
   })
 }

@@ -1,4 +1,5 @@
 import type { RequestListener } from 'node:http'
+import type { Socket } from 'node:net'
 import { newRequestId } from './request-id.ts'
 
 /** Asked by who watches the process: an answer there says how the process is, however much it has to do. */
@@ -18,10 +19,27 @@ const OAUTH_BODY = JSON.stringify({
  */
 export function shedding(isOver: () => boolean, onShed: () => void, handle: RequestListener): RequestListener {
   let inFlight = 0
+  const underWay = new WeakMap<Socket, { requests: number }>()
+  /** By connection: of pipelined requests whose connection breaks, only the first answer is told that it closed. */
+  const connectionOf = (socket: Socket) => {
+    const known = underWay.get(socket)
+    if (known !== undefined) return known
+    const connection = { requests: 0 }
+    underWay.set(socket, connection)
+    socket.once('close', () => {
+      inFlight -= connection.requests
+      connection.requests = 0
+    })
+    return connection
+  }
   return (request, response) => {
     if (inFlight < MIN_IN_FLIGHT || !isOver() || ALWAYS_ANSWERED.has(request.url)) {
+      const connection = connectionOf(request.socket)
+      connection.requests += 1
       inFlight += 1
       response.once('close', () => {
+        if (connection.requests === 0) return
+        connection.requests -= 1
         inFlight -= 1
       })
       return handle(request, response)

@@ -95,7 +95,7 @@ export function checkTokenSignature(
 ): Refusal<'token_invalid'> | undefined {
   if (key === undefined) return invalid('the access token is signed by no key of the issuer')
   if (!verifyJws(jws, key.key, key.alg)) return invalid('the signature of the access token does not verify')
-  if (jws.seen === undefined) seenHeaders.add(headerSegment(jws), { header: jws.header, alg, kid })
+  if (jws.seen === undefined) seenHeaders.add(headerSegment(jws), { header: { alg }, alg, kid })
   return undefined
 }
 

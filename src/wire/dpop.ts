@@ -88,7 +88,7 @@ export function checkProofSignature(
   if (key === undefined || !verifyJws(jws, key, alg)) {
     return refuse('proof_malformed', 'the signature of the DPoP proof does not verify')
   }
-  if (jws.seen === undefined) seenHeaders.add(headerSegment(jws), { header: jws.header, alg, jwk, jkt, key })
+  if (jws.seen === undefined) seenHeaders.add(headerSegment(jws), { header: { alg }, alg, jwk, jkt, key })
   return undefined
 }
 

@@ -17,8 +17,9 @@ export interface ParsedJws<Reading extends HeaderReading = HeaderReading> {
   readonly seen?: Reading | undefined
 }
 
-/** What is kept of a header that came before: itself, and what its reader made of it. */
+/** What is kept of a header that came before: what its reader made of it. */
 export interface HeaderReading {
+  /** What is still read of the header itself, its `alg`: the rest may be whatever its sender likes, and as large. */
   readonly header: JsonObject
 }
 

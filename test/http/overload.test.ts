@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { overloadGuard } from '../../src/adapters/overload.ts'
 import { shedding } from '../../src/http/shed.ts'
@@ -61,6 +61,21 @@ test('turned away only beyond capacity and with enough under way, in the words o
   await expect.poll(() => statusOf('/token')).toBe(200)
   for (const response of held) response.end('{}')
   await Promise.all(holding)
+})
+
+test('requests whose connection broke are under way no more, pipelined ones among them', async () => {
+  isOver = false
+  const [before, shedBefore] = [held.length, shed]
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  socket.write('GET /hold HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(2 * MIN_IN_FLIGHT))
+  await expect.poll(() => held.length - before).toBe(2 * MIN_IN_FLIGHT)
+  const { socket: accepted } = held.at(-1)?.req ?? {}
+  const closed = new Promise((resolve) => accepted?.once('close', resolve))
+  socket.destroy()
+  await closed
+  isOver = true
+  expect((await send(`${url}/token`, { method: 'POST', body: 'x' })).status).toBe(200)
+  expect(shed).toBe(shedBefore)
 })
 
 test('a loop that stays late is beyond capacity until it is not; so is a database that is behind', async () => {

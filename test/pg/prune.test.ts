@@ -64,4 +64,18 @@ describe('pruning on PostgreSQL', () => {
     await Promise.all([prune(database.query), prune(database.query)])
     expect(await past()).toEqual(Object.fromEntries(Object.keys(FILL).map((table) => [table, expected])))
   })
+
+  test('an instance that was stopped by itself stays: its key is not to be vouched for again', async () => {
+    await database.query(`INSERT INTO key (kid, owner_id, jwk, label, status, expires_at, retired_at, vouched_by) VALUES
+      ('voucher', 'a', '{}', NULL, 'retired', NULL, now() - interval '40 days', NULL),
+      ('ended', 'a', '{}', NULL, 'active', now() - interval '31 days', NULL, 'voucher'),
+      ('stopped with it', 'a', '{}', NULL, 'retired', now() - interval '31 days', now() - interval '40 days', 'voucher'),
+      ('stopped', 'a', '{}', NULL, 'retired', now() - interval '31 days', now() - interval '41 days', 'voucher')`)
+    await database.query(
+      `UPDATE key k SET retired_at = v.retired_at FROM key v WHERE k.kid = 'stopped with it' AND v.kid = 'voucher'`,
+    )
+    await prune(database.query)
+    const rows = await database.query(`SELECT kid FROM key WHERE owner_id = 'a' AND kid NOT LIKE 'k-%' ORDER BY kid`)
+    expect(rows).toEqual([{ kid: 'stopped' }, { kid: 'voucher' }])
+  })
 })

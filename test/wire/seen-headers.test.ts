@@ -76,4 +76,18 @@ describe('a header that was seen', () => {
     expect(check(proof(key, request))).toBe(key.jkt)
     expect(check(proof(key, request, {}, { typ: 'at+jwt' }))).toBe('proof_malformed')
   })
+
+  test('is kept without what nobody reads of it: a stranger with a key of his own may write what he likes into one', () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const key = makeKey()
+    const padding = Array.from({ length: 1_900 }, () => ({}))
+    const fill = (count: number) => {
+      for (let i = 0; i < count; i++) expect(check(proof(key, request, {}, { padding, kid: `${i}` }))).toBe(key.jkt)
+      collect()
+      return process.memoryUsage().heapUsed
+    }
+    const before = fill(1)
+    expect(fill(500) - before).toBeLessThan(15_000_000)
+  })
 })

@@ -21,6 +21,8 @@ export interface Attested {
   readonly iat: number
   /** NumericDate. */
   readonly exp: number
+  /** Set by whoever looked its key up afresh: until then, what is remembered of an instance may be of an earlier voucher. */
+  isLookedUp: boolean
 }
 
 export interface AttestationVerifier {
@@ -68,7 +70,7 @@ export function attestationVerifier({
       if (epoch !== undefined && iat * 1_000 <= epoch.getTime()) {
         return refuse('attestation_expired', 'the client attestation is older than this database')
       }
-      const attested = { clientId, jkt, iat, exp, kid }
+      const attested = { clientId, jkt, iat, exp, kid, isLookedUp: false }
       verified.set(digest, attested)
       return attested
     },

@@ -41,12 +41,15 @@ export async function authenticateAttested(
 
   let client: Client | undefined
   let holder: KeyHolder | Refusal = UNKNOWN
-  // A "no" is read afresh: an instance may have been added a moment ago.
-  for (const freshness of wanted === 'fresh' ? (['fresh'] as const) : (['cached', 'fresh'] as const)) {
+  // A "no" is read afresh: an instance may have been added a moment ago. And so is what stands behind an attestation that is new
+  // here: another key may have vouched for the instance since, and the one that is remembered may be retired.
+  const mayBeOld = wanted === 'cached' && attested.isLookedUp
+  for (const freshness of mayBeOld ? (['cached', 'fresh'] as const) : (['fresh'] as const)) {
     client = await directory.client(clientId, freshness)
     holder = client === undefined ? UNKNOWN : await keyHolder(directory, client, jkt, freshness, now)
     if (!isRefusal(holder)) break
   }
+  if (!isRefusal(holder)) attested.isLookedUp = true
   const proof = checkKeyProof(evidence, (proved) => proved === jkt, now)
   // If both fail, the client is what is wrong.
   if (isRefusal(proof)) {

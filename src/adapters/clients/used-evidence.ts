@@ -7,7 +7,7 @@ const REMEMBERED = 100_000
 /** Assertions and proofs that this process saw used up a moment ago. */
 export interface UsedEvidence {
   /** False says nothing: it may have been used at another process, or so long ago that it was forgotten here. */
-  readonly has: (mark: Pick<ReplayMark, 'key'>) => boolean
+  readonly has: (mark: Pick<ReplayMark, 'key' | 'until'>) => boolean
   /** An issuance that remembers what each of its commits used up. */
   readonly remembering: (issuance: Issuance) => Issuance
 }
@@ -17,15 +17,18 @@ export interface UsedEvidence {
  *
  * It says no early and never yes: the database decides who was first (`replay_mark`). Only what a commit has answered for is
  * remembered: after a fault nobody knows whether it was used, and the client may try again.
+ *
+ * It is asked before a signature is verified, so a mark is known by its end as well: whoever once had something knows its `jti`
+ * for ever, and must not be able to write one with new times that the client would be held to.
  */
 export function usedEvidence(remembered = REMEMBERED): UsedEvidence {
-  const used = new LRUCache<string, true>({ max: remembered })
+  const used = new LRUCache<string, ReplayMark['until']>({ max: remembered })
   return {
-    has: ({ key }) => used.has(key),
+    has: ({ key, until }) => used.peek(key) === until,
     remembering: ({ commit }) => ({
       commit: async (entry) => {
         const outcome = await commit(entry)
-        for (const { key } of entry.marks) used.set(key, true)
+        for (const { key, until } of entry.marks) used.set(key, until)
         return outcome
       },
     }),

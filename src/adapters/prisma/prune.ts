@@ -10,7 +10,8 @@ const MAX_BATCHES = 1_000
 /**
  * What is past its time, each with the statement that says how many of it it removed, `BATCH` at most: marks that can no longer be
  * presented, revocations of tokens that have expired, old idempotency keys, turns of delegations that have ended, what was counted
- * where nothing can count or be given back any more, and instances of agents that ended a month ago.
+ * where nothing can count or be given back any more, and instances of agents that ended a month ago and were not
+ * stopped one by one.
  *
  * Every condition is on an index, oldest first (test/pg/prune.test.ts): what is looked up for each row is so by an index, too, which
  * `NOT EXISTS` would leave to the planner. Rows that another process is at are left to it.
@@ -26,8 +27,14 @@ export const PRUNES: readonly Prune[] = [
   removal('idempotency_key', 'created_at', `created_at < now() - interval '24 hours'`),
   removal('turn', 'forget_at', `forget_at < now() - interval '1 minute'`),
   removal('token_use', 'forget_at', 'forget_at < now()'),
-  // Instances of agents: their tokens and attestations have ended long before; the account still names them.
-  removal('key', 'expires_at', `vouched_by IS NOT NULL AND expires_at < now() - interval '30 days'`),
+  // Instances of agents: their tokens and attestations have ended long before; the account still names them. One that was stopped
+  // by itself, and not with the key that vouched for it, is stopped for ever: it stays, so that nobody vouches for it again.
+  removal(
+    'key',
+    'expires_at',
+    `vouched_by IS NOT NULL AND expires_at < now() - interval '30 days' AND (status = 'active'
+       OR retired_at = (SELECT v.retired_at FROM key v WHERE v.kid = key.vouched_by))`,
+  ),
   // Followers that come back later than that are told everything anew.
   removal('revocation_event', 'at', `at < now() - interval '2 hours'`),
   // What leaves a counter by itself is taken off it first; then nothing of it is needed any more.

@@ -92,9 +92,12 @@ const FINAL: ReadonlySet<WritRefusalKind> = new Set<WritRefusalKind>([
   'slow_down',
 ])
 
-/** Ended, of another signing key, or of before a restore; and not the clock, which another attestation does not mend. */
+/**
+ * Ended, of another signing key, or of before a restore: all by the server's clock, whatever this machine's says. A proof depends
+ * on this clock, which another attestation does not mend.
+ */
 const mayBeItsFault = ({ kind, clockSkewSeconds }: WritRefusal) =>
-  (kind === 'not_authenticated' || kind === 'proof_refused') && clockSkewSeconds === undefined
+  kind === 'not_authenticated' || (kind === 'proof_refused' && clockSkewSeconds === undefined)
 
 /** What is awaited by several goes on when one of them gives up. */
 async function unlessAborted<T>(awaited: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

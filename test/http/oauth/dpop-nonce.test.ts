@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { attest, exchangeAttested } from '../../support/attestation.ts'
 import {
   type Answer,
   clientToken,
@@ -42,14 +43,20 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-function asAdministrator(token: string, path: string, members: object, nonce?: string): Promise<Answer> {
-  const url = `${server.issuer}${path}`
+function asAdministrator(
+  token: string,
+  path: string,
+  members: object,
+  nonce?: string,
+  { issuer, admin }: TestServer = server,
+): Promise<Answer> {
+  const url = `${issuer}${path}`
   const claims = nonce === undefined ? {} : { nonce }
   return send(url, {
     headers: [
       ['Content-Type', 'application/json'],
       ['Authorization', `DPoP ${token}`],
-      ['DPoP', proof(server.admin.key, { method: 'POST', htu: url, now: new Date(), accessToken: token }, claims)],
+      ['DPoP', proof(admin.key, { method: 'POST', htu: url, now: new Date(), accessToken: token }, claims)],
     ],
     body: JSON.stringify(members),
   })
@@ -64,6 +71,27 @@ describe('a server that requires a nonce (RFC 9449 §8)', () => {
     const again = await exchanged({ proofClaims: { nonce } })
     expect(again.status, again.text).toBe(200)
     expect(nonceOf(again)).toMatch(/^[A-Za-z0-9_-]{16,}$/)
+  })
+
+  test('an agent that is attested is told the nonce, however many at its address fail', async () => {
+    const limits = { failedAuthentications: { perSecond: 0.001, burst: 1 } }
+    const strict = await startTestServer({ requireDpopNonce: true, ...limits })
+    try {
+      const nonce = nonceOf(await clientToken(strict.issuer, strict.admin))
+      const { body } = await clientToken(strict.issuer, strict.admin, { proofClaims: { nonce } })
+      const members = { id: agent.id, name: 'Planner', keys: [{ jwk: agent.key.jwk }] }
+      const created = await asAdministrator(body.access_token, '/admin/agents', members, nonce, strict)
+      expect(created.status, created.text).toBe(201)
+      const { client_attestation } = (await attest(strict.issuer, agent, { proofClaims: { nonce } })).body
+      const by = { ...agent, attestation: client_attestation }
+      const stranger = () => exchange(strict.issuer, newClient('nobody'), wish)
+      expectRefused(await stranger(), 401, 'invalid_client')
+      expectRefused(await stranger(), 429, 'slow_down')
+      expectRefused(await exchangeAttested(strict.issuer, by, wish), 400, 'use_dpop_nonce')
+      expectRefused(await stranger(), 429, 'slow_down')
+    } finally {
+      await strict.close()
+    }
   })
 
   test('one nonce serves many proofs, and both grants', async () => {

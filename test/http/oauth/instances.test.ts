@@ -157,6 +157,21 @@ describe('an instance', () => {
     expect(second.body.instance.expires_at).toBeGreaterThanOrEqual(first.body.instance.expires_at)
   })
 
+  test('goes on when another key vouches for it and the first is retired: what is remembered of it is of before', async () => {
+    const own = await worldOfItsOwn()
+    const [second, key] = [newClient(own.agent.id), makeKey()]
+    const path = `/admin/agents/${own.agent.id}/keys`
+    await administer(own, 'POST', path, { jwk: second.key.jwk })
+    const before = await attested(server.issuer, own.agent, key)
+    for (let i = 0; i < 2; i++) expect((await exchangeAttested(server.issuer, before, own.wish)).status).toBe(200)
+    const after = await attested(server.issuer, second, key)
+    await administer(own, 'DELETE', `${path}/${own.agent.key.jkt}`, {})
+    for (let i = 0; i < 2; i++) {
+      const answer = await exchangeAttested(server.issuer, after, own.wish)
+      expect(answer.status, answer.text).toBe(200)
+    }
+  })
+
   test('ends no later than the key that vouches for it', async () => {
     const own = await worldOfItsOwn()
     const voucher = newClient(own.agent.id)

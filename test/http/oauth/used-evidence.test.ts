@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { usedEvidence } from '../../../src/adapters/clients/used-evidence.ts'
 import { attested, exchangeAttested } from '../../support/attestation.ts'
-import { assertion, exchangeRequest, introspect, send } from '../../support/clients.ts'
+import { assertion, exchangeRequest, introspect, seconds, send } from '../../support/clients.ts'
 import { countingCrypto } from '../../support/counted-crypto.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
 import { createWorld, type World } from '../../support/world.ts'
@@ -49,6 +50,21 @@ test('a proof that was here before, with an assertion of its own, costs the asse
   expect(counts).toEqual({ verified: 1, signed: 0 })
   expect(await lastRefusal()).toMatchObject({ refusal: 'proof_replayed', client: world.agent.id })
   expect((await world.exchange({ form: { client_assertion } })).status).toBe(401)
+})
+
+test('whoever knows of a used one cannot write another with new times on account of its client', async () => {
+  const claims = { jti: randomUUID(), iat: seconds(), exp: seconds() + 60 }
+  expect((await world.exchange({ assertionClaims: claims })).status).toBe(200)
+  const before = await lastRefusal()
+  const [header, , signature] = assertion(world.agent, server.issuer).split('.')
+  const forged = { iss: world.agent.id, sub: world.agent.id, aud: server.issuer, ...claims, exp: claims.exp + 100 }
+  const payload = Buffer.from(JSON.stringify(forged)).toString('base64url')
+  const answer = await world.exchange({ form: { client_assertion: `${header}.${payload}.${signature}` } })
+  expect([answer.status, answer.body.error_description]).toEqual([
+    401,
+    'the signature of the client assertion does not verify',
+  ])
+  expect(await lastRefusal()).toEqual(before)
 })
 
 test('with an attestation: the same', async () => {

@@ -92,6 +92,25 @@ describe('an agent', () => {
     expect(paths().filter((path) => path === '/token')).toHaveLength(10)
   })
 
+  test.each([false, true])(
+    'by a clock that is a little off, too, is attested once more (corrected: %s)',
+    async (correctClock) => {
+      let lost: string | undefined
+      const { fetch, paths } = observing((request) => {
+        const attestation = request.headers.get('oauth-client-attestation')
+        lost ??= attestation ?? undefined
+        if (attestation === null || attestation !== lost) return undefined
+        const headers = new Headers(request.headers)
+        headers.set('oauth-client-attestation', `${attestation.slice(0, -8)}AAAAAAAA`)
+        return request.text().then((body) => globalThis.fetch(request.url, { method: 'POST', headers, body }))
+      })
+      const now = () => new Date(Date.now() + 15_000)
+      const agent = await agentOf(server.issuer, world.agent, { fetch, correctClock, now })
+      granted(await agent.exchange(wishOf(world)))
+      expect(paths().filter((path) => path === '/attestation')).toHaveLength(2)
+    },
+  )
+
   test('whose every attestation is refused goes on with an assertion', async () => {
     const { fetch, paths, seen } = observing((request) =>
       request.headers.has('oauth-client-attestation')
