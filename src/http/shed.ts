@@ -3,6 +3,8 @@ import { newRequestId } from './request-id.ts'
 
 /** Asked by who watches the process: an answer there says how the process is, however much it has to do. */
 const ALWAYS_ANSWERED: ReadonlySet<string | undefined> = new Set(['/healthz', '/readyz'])
+/** Open for as long as its follower listens: nothing to do, so not under way. */
+const FOLLOWED = '/revocations'
 /** With fewer under way it is not the requests that make the process late, but the machine: to turn one away would help nobody. */
 const MIN_IN_FLIGHT = 32
 const RETRY_AFTER_SECONDS = '1'
@@ -20,6 +22,7 @@ export function shedding(isOver: () => boolean, onShed: () => void, handle: Requ
   let inFlight = 0
   return (request, response) => {
     if (inFlight < MIN_IN_FLIGHT || !isOver() || ALWAYS_ANSWERED.has(request.url)) {
+      if (request.url === FOLLOWED) return handle(request, response)
       inFlight += 1
       response.once('close', () => {
         inFlight -= 1
