@@ -260,7 +260,10 @@ const escaped = (text) => text.replaceAll('\\', '\\\\')
 /** From how many rows on an index is built anew. */
 const MANY_ROWS = 100_000
 
-/** Building an index of many rows once is many times cheaper than keeping it up row by row. */
+/**
+ * Building an index of many rows once is many times cheaper than keeping it up row by row. In one transaction: a run that fails, or
+ * is ended meanwhile, leaves the table with its indexes.
+ */
 async function withoutIndexes(table, count, work) {
   if (count < MANY_ROWS) return work()
   const { rows } = await client.query(
@@ -268,12 +271,14 @@ async function withoutIndexes(table, count, work) {
      WHERE i.indrelid = $1::regclass AND NOT i.indisprimary AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = i.indexrelid)`,
     [`"${table}"`],
   )
+  await client.query('BEGIN')
   for (const { name } of rows) await client.query(`DROP INDEX ${name}`)
   await work()
   await step(`indexes of ${table}`, async () => {
     for (const { definition } of rows) await client.query(definition)
     return rows.length
   })
+  await client.query('COMMIT')
 }
 
 async function step(what, work) {

@@ -4,7 +4,7 @@ import { listenForMetrics } from './adapters/metrics/metrics-listener.ts'
 import { type Config, readConfig } from './config.ts'
 import { explainStart } from './explain-start.ts'
 import type { MetricsSaid, MetricsWanted } from './metrics-of-workers.ts'
-import { startWorkers, type WorkerListens, type WorkerRetires } from './workers.ts'
+import { startWorkers, type WorkerListens, type WorkerRetires, type Workers } from './workers.ts'
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 const complain = (line: string) => process.stderr.write(`writ: ${line}\n`)
@@ -39,6 +39,7 @@ async function serve(config: Config): Promise<void> {
     await server.close({ isSucceeded })
     // What it counted stays in the sums.
     if (cluster.isWorker && config.metricsPort !== undefined && process.connected) await sayMetrics()
+    if (cluster.isWorker && process.connected) await leavePrimary()
     process.exit(0)
   }
   process.on('SIGTERM', () => stop(false))
@@ -58,41 +59,50 @@ async function serve(config: Config): Promise<void> {
   if (server.metricsPort !== undefined) complainOfMetrics(config, server.metricsPort)
 }
 
-/** Keeps workers on one port: SIGHUP replaces them one by one, SIGTERM drains all. */
-async function keepWorkers(config: Config): Promise<void> {
-  let stop = async (): Promise<void> => {
-    process.exit(143) // nobody was served yet; the workers end with the channel to us
-  }
-  let restart = async () => {}
-  process.on('SIGTERM', () => stop())
-  process.on('SIGINT', () => stop())
-  process.on('SIGHUP', () => restart())
-
-  const { workers: count, drainSeconds, metricsPort, metricsHost } = config
-  let metricsText = async () => ''
-  const metrics =
-    metricsPort === undefined ? undefined : await listenForMetrics(() => metricsText(), metricsHost, metricsPort)
-  const workers = await startWorkers({ count, drainSeconds, complain }, (line) => {
-    complain(line)
-    process.exit(1)
+/**
+ * Takes leave of the primary, and waits for its answer: what it handed over before it knew that this worker takes no more is given
+ * back until then, and handed to another. Whoever just ended would leave those callers without a word.
+ */
+const leavePrimary = () =>
+  new Promise<void>((resolve) => {
+    process.once('disconnect', resolve)
+    cluster.worker?.disconnect()
   })
-  if (workers === undefined) {
-    complain('the first worker could not start')
-    process.exit(1)
-  }
+
+/** Keeps workers on one port: SIGHUP replaces them one by one, SIGTERM drains all, from the moment that the first is started. */
+async function keepWorkers(config: Config): Promise<void> {
+  const { workers: count, drainSeconds, metricsPort, metricsHost } = config
+  let workers: Workers | undefined
   let isStopping = false
-  stop = async () => {
+  const stop = async () => {
+    if (workers === undefined) process.exit(143) // nobody was started yet
     if (isStopping) return
     isStopping = true
     complain('draining')
     process.exit(await workers.stop())
   }
-  restart = async () => {
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  process.on('SIGHUP', async () => {
+    if (isStopping) return
     complain('replacing the workers one by one')
-    await workers.restart()
+    await workers?.restart()
+  })
+
+  const metrics =
+    metricsPort === undefined
+      ? undefined
+      : await listenForMetrics(async () => (await workers?.metricsText()) ?? '', metricsHost, metricsPort)
+  workers = startWorkers({ count, drainSeconds, complain }, (line) => {
+    complain(line)
+    process.exit(1)
+  })
+  const first = await workers.started
+  if (first === undefined) {
+    complain('the first worker could not start')
+    process.exit(1)
   }
-  announce(workers.first)
-  metricsText = workers.metricsText
+  announce(first)
   if (metrics !== undefined) complainOfMetrics(config, metrics.port)
 }
 

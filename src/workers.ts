@@ -1,5 +1,4 @@
 import cluster, { type Worker } from 'node:cluster'
-import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type MetricsOfWorkers, type MetricsSaid, metricsOfWorkers } from './metrics-of-workers.ts'
@@ -35,11 +34,19 @@ export interface WorkersOptions {
 }
 
 export interface Workers {
+  /**
+   * What the first worker said, when all listen; undefined when it could not start: it has said why. Not settled when they were told
+   * to stop before.
+   */
+  readonly started: Promise<WorkerListens | undefined>
   /** What all of them measure, added up. */
   readonly metricsText: () => Promise<string>
-  /** Replaces every worker, one after the other: the new one listens before the old one takes no more. */
+  /**
+   * Replaces every worker, one after the other: the new one listens before the old one takes no more. Asked again meanwhile, there is
+   * one more round, however often.
+   */
   readonly restart: () => Promise<void>
-  /** Drains all. Exits 0 when every worker did; 1 when one had to be ended. */
+  /** Drains all, those that are only starting as well. Answers 0 when every worker ended in time; 1 when one had to be killed. */
   readonly stop: () => Promise<number>
 }
 
@@ -62,12 +69,11 @@ interface Member {
  * alone: what is wrong is said once, and what is made at a first start is made by it. Between machines the database's lock decides.
  *
  * @param giveUp called once with one line when no worker can be started any more; every worker has ended then.
- * @returns what the first worker said, when all listen; undefined when the first could not start: it has said why.
  */
-export async function startWorkers(
+export function startWorkers(
   { count, drainSeconds, complain }: WorkersOptions,
   giveUp: (line: string) => void,
-): Promise<(Workers & { readonly first: WorkerListens }) | undefined> {
+): Workers {
   // The program itself, not what set it up: a worker that is started later must not build anything.
   cluster.setupPrimary({ exec: fileURLToPath(new URL('./main.js', import.meta.url)), args: [] })
   const members = new Set<Member>()
@@ -76,11 +82,16 @@ export async function startWorkers(
   let isStopping = false
   let failedStarts = 0
   let refilling: NodeJS.Timeout | undefined
-  let restarting: Promise<void> | undefined
+  let refillsAt = 0
+  let nextRound: Promise<void> | undefined
 
   const launch = (isSuccessor = false): Member => {
     const worker = cluster.fork()
-    const ended = once(worker, 'exit').then(([code, signal]) => `${signal ?? `exit code ${code}`}`)
+    const ended = new Promise<string>((resolve) => {
+      worker.once('exit', (code, signal) => resolve(`${signal ?? `exit code ${code}`}`))
+      // A program that cannot be run, or no process to be had: nothing will exit then.
+      worker.on('error', ({ message }) => worker.process.pid === undefined && resolve(message))
+    })
     const said = new Promise<WorkerListens>((resolve) => {
       worker.on('message', (message: WorkerListens | MetricsSaid) => {
         if (message?.kind === 'listens') resolve(message)
@@ -120,18 +131,32 @@ export async function startWorkers(
     }
     const delay = failedStarts === 0 ? 0 : Math.min(FIRST_DELAY_MS * 2 ** (failedStarts - 1), LONGEST_DELAY_MS)
     complain(
-      `worker ${member.worker.process.pid} ended (${how}); another one starts${delay > 0 ? ` in ${delay} ms` : ''}`,
+      `worker ${member.worker.process.pid ?? 'without a process'} ended (${how}); another one starts${delay > 0 ? ` in ${delay} ms` : ''}`,
     )
-    refilling ??= setTimeout(refill, delay)
+    refillIn(delay)
+  }
+
+  /** The sooner time counts: who was well does not wait as long as those that die again and again. */
+  const refillIn = (delay: number) => {
+    const at = performance.now() + delay
+    if (refilling !== undefined && refillsAt <= at) return
+    clearTimeout(refilling)
+    refillsAt = at
+    refilling = setTimeout(refill, delay)
   }
 
   const refill = () => {
     refilling = undefined
-    while (!isStopping && staying().length < count) {
-      const member = launch()
-      void member.listens.then((message) => {
-        if (isStarted && message !== undefined) complain(`worker ${member.worker.process.pid} listens`)
-      })
+    try {
+      while (!isStopping && staying().length < count) {
+        const member = launch()
+        void member.listens.then((message) => {
+          if (isStarted && message !== undefined) complain(`worker ${member.worker.process.pid} listens`)
+        })
+      }
+    } catch (error) {
+      complain(`no worker can be started (${(error as Error).message}); it is tried again`)
+      refillIn(LONGEST_DELAY_MS)
     }
   }
 
@@ -162,12 +187,16 @@ export async function startWorkers(
         complain('a new worker could not start; the present ones go on')
         return
       }
-      successor.isExpectedToEnd = false
-      old.isExpectedToEnd = true
+      // The present one may have died meanwhile, and have been replaced: then it is the successor that is one too many.
+      const [stays, leaves] = staying().length < count || members.has(old) ? [successor, old] : [old, successor]
+      stays.isExpectedToEnd = false
+      leaves.isExpectedToEnd = true
       const retires: WorkerRetires = { kind: 'retires' }
       // A worker that has just ended cannot be told.
-      if (members.has(old)) old.worker.send(retires, () => {})
-      await endWithin(old, drainMs)
+      if (members.has(leaves)) leaves.worker.send(retires, () => {})
+      await endWithin(leaves, drainMs)
+      // Nobody is started any more for one that was to end.
+      if (isStopping) return
       replaced += 1
     }
     complain(`${replaced} workers were replaced`)
@@ -182,23 +211,38 @@ export async function startWorkers(
     return inTime.every(Boolean) ? 0 : 1
   }
 
-  const first = await launch(true).listens
-  if (first === undefined) return undefined
-  for (const member of members) member.isExpectedToEnd = false
-  refill()
-  await Promise.all(staying().map(({ listens }) => listens))
-  isStarted = true
+  const start = async (): Promise<WorkerListens | undefined> => {
+    const first = await launch(true).listens
+    if (isStopping) return never
+    if (first === undefined) return undefined
+    for (const member of members) member.isExpectedToEnd = false
+    refill()
+    await Promise.all(staying().map(({ listens }) => listens))
+    if (isStopping) return never
+    isStarted = true
+    return first
+  }
+
+  const started = start()
+  let round: Promise<unknown> = started
   return {
-    first,
+    started,
     metricsText: metrics.text,
     stop,
     restart: () => {
-      // Asked again while it is under way: what has changed since is in the workers of the next round.
-      restarting = (restarting ?? Promise.resolve()).then(() => (isStopping ? undefined : replaceAll()))
-      return restarting
+      // What has changed since the round under way began is in the workers of the next one.
+      nextRound ??= round.then(() => {
+        nextRound = undefined
+        if (isStopping) return undefined
+        return replaceAll().catch(({ message }: Error) => complain(`not all workers were replaced: ${message}`))
+      })
+      round = nextRound
+      return nextRound
     },
   }
 }
+
+const never = new Promise<never>(() => {})
 
 /** A worker that has just ended cannot be asked. */
 const measured = (worker: Worker) => ({

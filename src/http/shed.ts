@@ -4,6 +4,8 @@ import { newRequestId } from './request-id.ts'
 
 /** Asked by who watches the process: an answer there says how the process is, however much it has to do. */
 const ALWAYS_ANSWERED: ReadonlySet<string | undefined> = new Set(['/healthz', '/readyz'])
+/** Open for as long as its follower listens: nothing to do, so not under way. */
+const FOLLOWED = '/revocations'
 /** With fewer under way it is not the requests that make the process late, but the machine: to turn one away would help nobody. */
 const MIN_IN_FLIGHT = 32
 const RETRY_AFTER_SECONDS = '1'
@@ -34,6 +36,7 @@ export function shedding(isOver: () => boolean, onShed: () => void, handle: Requ
   }
   return (request, response) => {
     if (inFlight < MIN_IN_FLIGHT || !isOver() || ALWAYS_ANSWERED.has(request.url)) {
+      if (request.url === FOLLOWED) return handle(request, response)
       const connection = connectionOf(request.socket)
       connection.requests += 1
       inFlight += 1

@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { closedLoop } from '../bench/harness/closed-loop.ts'
+import { openConnection } from '../bench/harness/connection.ts'
 import { openLoop } from '../bench/harness/open-loop.ts'
 import { seededRandom } from '../bench/harness/statistics.ts'
 
@@ -68,4 +69,20 @@ test('the open loop goes on sending while a server stalls, and counts the wait o
   const { latencies } = await openLoop(target, requests(100), 1_000, seededRandom(1))
   // All were answered at one moment, so the first to come waited longest, from the time it was meant to be sent.
   expect((latencies[0] as number) - (latencies[99] as number)).toBeGreaterThan(50)
+})
+
+test('a connection that was closed while it was idle fails, and is not waited for', async () => {
+  const target = await serve(answer)
+  const { exchange } = await openConnection(target)
+  const [request] = requests(1)
+  expect((await exchange(request as Buffer)).status).toBe(200)
+  servers[0]?.closeAllConnections()
+  await expect
+    .poll(() =>
+      exchange(request as Buffer).then(
+        () => 'answered',
+        ({ message }: Error) => message,
+      ),
+    )
+    .toBe('the connection was closed')
 })

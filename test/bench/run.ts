@@ -10,6 +10,7 @@ import { type BenchResult, describeMachine, isAllMet, tableRows, writeResults } 
 import { fullSize } from './harness/size.ts'
 import { dropBenchDatabases, onServer } from './ours/bench-database.ts'
 import { countDoubleAccepts, startPair } from './ours/pair.ts'
+import { removeFolders } from './ours/start-server.ts'
 import { report } from './report/report.ts'
 import { smoke } from './smoke.ts'
 
@@ -84,6 +85,8 @@ function chosen(names: readonly string[]): readonly Bench[] {
   return names.length === 0 ? BENCHES : BENCHES.filter(({ name }) => names.includes(name))
 }
 
+let isInterrupted = false
+
 /** Measures, prints the table, writes bench-results.json, and fails where a goal is missed. */
 async function measureAll(benches: readonly Bench[], size: Size): Promise<void> {
   pinGenerator()
@@ -91,6 +94,8 @@ async function measureAll(benches: readonly Bench[], size: Size): Promise<void> 
   for (const bench of benches) {
     say(`${bench.name}: ${bench.what}`)
     const result = await quietRun(bench, size, say).catch((error: unknown) => failed(bench, error))
+    // What was cut off came to nothing, and takes the place of no earlier figures.
+    if (isInterrupted) return
     for (const { name, detail } of result.figures) if (detail !== undefined) say(`  ${name}: ${detail}`)
     results.push(result)
     writeResults(await machine(), results)
@@ -149,7 +154,9 @@ function helpText(): string {
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, async () => {
-    await stopMeasured().then(dropBenchDatabases)
+    isInterrupted = true
+    process.exitCode = 1
+    await stopMeasured().then(dropBenchDatabases).then(removeFolders)
     process.exit(1)
   })
 }

@@ -18,7 +18,7 @@ const server = createServer(
       shed += 1
     },
     (request, response) => {
-      if (request.url === '/hold') held.push(response)
+      if (request.url === '/hold' || request.url === '/revocations') held.push(response)
       else response.end('{}')
     },
   ),
@@ -36,7 +36,12 @@ afterAll(() => {
 
 test('turned away only beyond capacity and with enough under way, in the words of each door; probes are answered', async () => {
   const statusOf = async (path: string) => (await send(`${url}${path}`, { method: 'POST', body: 'x' })).status
+  // Followers of the feed have nothing to do: they do not count.
+  const following = Array.from({ length: MIN_IN_FLIGHT }, () => send(`${url}/revocations`))
+  await expect.poll(() => held.length).toBe(MIN_IN_FLIGHT)
+  const followed = held.splice(0)
   isOver = true
+  expect(await statusOf('/token')).toBe(200)
   const holding = Array.from({ length: MIN_IN_FLIGHT }, () => send(`${url}/hold`))
   await expect.poll(() => held.length).toBe(MIN_IN_FLIGHT)
   const token = await send(`${url}/token`, { method: 'POST', body: 'x' })
@@ -59,8 +64,8 @@ test('turned away only beyond capacity and with enough under way, in the words o
   // One fewer under way: it is not the requests that make it late.
   held.pop()?.end('{}')
   await expect.poll(() => statusOf('/token')).toBe(200)
-  for (const response of held) response.end('{}')
-  await Promise.all(holding)
+  for (const response of [...held, ...followed]) response.end('{}')
+  await Promise.all([...holding, ...following])
 })
 
 test('requests whose connection broke are under way no more, pipelined ones among them', async () => {
@@ -84,13 +89,14 @@ test('a loop that stays late is beyond capacity until it is not; so is a databas
     while (performance.now() < end);
   }
   const guard = overloadGuard(() => 0)
-  for (const isExpected of [false, true, true]) {
+  // Where the machine takes this process off for a while, a sample between two stalls is in time, and they are not in a row.
+  for (let stalls = 0; stalls < 50 && !guard.isOver(); stalls++) {
     await new Promise((resolve) => setTimeout(resolve, 0))
     busy(200)
     // The guard's timer is due, and runs before this one.
     await new Promise((resolve) => setTimeout(resolve, 1))
-    if (isExpected) expect(guard.isOver()).toBe(true)
   }
+  expect(guard.isOver()).toBe(true)
   await expect.poll(() => guard.isOver(), { timeout: 20_000 }).toBe(false)
   guard.stop()
   for (const [behindMs, isExpected] of [

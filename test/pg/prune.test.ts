@@ -78,4 +78,23 @@ describe('pruning on PostgreSQL', () => {
     const rows = await database.query(`SELECT kid FROM key WHERE owner_id = 'a' AND kid NOT LIKE 'k-%' ORDER BY kid`)
     expect(rows).toEqual([{ kid: 'stopped' }, { kid: 'voucher' }])
   })
+
+  test('a table that is locked keeps no other from being pruned, and is told of', async () => {
+    const add = (table: string) =>
+      database.query(`INSERT INTO ${table} ${FILL[table]} FROM generate_series(100010, 100010) i`)
+    await add('replay_mark')
+    await add('revocation_event')
+    const faults: unknown[] = []
+    await database.session(async ({ query: hold }) => {
+      await hold('BEGIN')
+      await hold('LOCK TABLE replay_mark IN ACCESS EXCLUSIVE MODE')
+      await database.session(async ({ query }) => {
+        await query(`SET statement_timeout = '300ms'`)
+        await prune(query, (error) => faults.push(error))
+      })
+      await hold('ROLLBACK')
+    })
+    expect(faults).toEqual([expect.objectContaining({ code: '57014' })])
+    expect(await past()).toMatchObject({ replay_mark: ROWS / 10 - 1, revocation_event: ROWS / 10 })
+  })
 })

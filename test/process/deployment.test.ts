@@ -106,13 +106,18 @@ describe('docker-compose.yml', () => {
 
   test('the secrets are made by the script, once, in a folder that is its owner’s alone', () => {
     const made = join(folder, 'secrets')
-    const make = () => spawnSync(process.execPath, ['deploy/make-secrets.mjs', made], { encoding: 'utf8' })
+    // On a machine whose users keep what they make to themselves.
+    const command = 'umask 077 && exec "$0" deploy/make-secrets.mjs "$1"'
+    const make = () => spawnSync('sh', ['-c', command, process.execPath, made], { encoding: 'utf8' })
     expect(make().status).toBe(0)
     expect(statSync(made).mode & 0o777).toBe(0o700)
     const read = (name: string) => readFileSync(join(made, name), 'utf8').trim()
     for (const { file } of Object.values(compose.secrets)) {
       expect(file).toMatch(/^\.\/deploy\/secrets\//)
-      expect(read(file.slice('./deploy/secrets/'.length))).not.toBe('')
+      const name = file.slice('./deploy/secrets/'.length)
+      expect(read(name)).not.toBe('')
+      // The users of the containers are others than who made it.
+      expect(statSync(join(made, name)).mode & 0o777).toBe(0o444)
     }
     const before = read('key_encryption_key')
     expect(make()).toMatchObject({ status: 0, stderr: expect.stringContaining('nothing was changed') })

@@ -33,19 +33,18 @@ async function asPostgres(name: string, ...args: readonly string[]): Promise<voi
   if (code !== 0) throw new Error(`${name} ${args.join(' ')} ended with ${code}: ${errors}`)
 }
 
-/** Makes and starts a cluster in an empty folder. */
-export async function startCluster(folder: string): Promise<Cluster> {
+/** Makes and starts a cluster in an empty folder. @param onCluster told of it, and of each standby, before it is started. */
+export async function startCluster(folder: string, onCluster: (cluster: Cluster) => void): Promise<Cluster> {
   makeFolder(folder)
   await asPostgres('initdb', '-D', folder, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale')
-  return run(folder)
+  return run(folder, onCluster)
 }
 
-async function run(folder: string): Promise<Standby> {
+async function run(folder: string, onCluster: (cluster: Cluster) => void): Promise<Standby> {
   const port = await freePort()
   const options = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=${folder}`
   const start = () => asPostgres('pg_ctl', '-D', folder, '-l', join(folder, 'log'), '-w', '-o', options, 'start')
-  await start()
-  return {
+  const cluster: Standby = {
     port,
     url: (database) => `postgresql://postgres@127.0.0.1:${port}/${database}`,
     start,
@@ -55,10 +54,13 @@ async function run(folder: string): Promise<Standby> {
       const from = ['-h', '127.0.0.1', '-p', String(port), '-U', 'postgres']
       // A checkpoint now, not spread over minutes.
       await asPostgres('pg_basebackup', ...from, '-D', copy, '-R', '-c', 'fast')
-      return run(copy)
+      return run(copy, onCluster)
     },
     promote: () => asPostgres('pg_ctl', '-D', folder, '-w', 'promote'),
   }
+  onCluster(cluster)
+  await start()
+  return cluster
 }
 
 /** A folder of the user that the database runs as. */

@@ -3,6 +3,7 @@
 //   npm run stress -- soak|overload|faults [--seconds <n>]
 //
 // It needs PostgreSQL's server programs, and makes a cluster of its own. Exits 0 when everything was as it must be.
+import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -31,18 +32,30 @@ const folder = mkdtempSync(join(tmpdir(), 'writ-stress-'))
 // The database runs as another user.
 chmodSync(folder, 0o755)
 const clusters: Pick<Cluster, 'stop'>[] = []
+let cleaning: Promise<void> | undefined
+/** Ends what was started, whatever became of it. PostgreSQL is in no process group of ours: nobody else would. */
+const clean = () => {
+  cleaning ??= (async () => {
+    await endAll()
+    for (const cluster of clusters) {
+      // One that the run has stopped cannot be stopped again.
+      await cluster.stop('immediate').catch(() => undefined)
+    }
+    spawnSync('umount', ['-l', join(folder, 'disk')], { stdio: 'ignore' })
+    rmSync(folder, { recursive: true, force: true })
+  })()
+  return cleaning
+}
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    // What still runs finds its server and its database gone.
+    process.on('uncaughtException', () => {})
+    void clean().finally(() => process.exit(1))
+  })
+}
 let isGood = false
 try {
-  const cluster = await startCluster(join(folder, 'primary'))
-  const all = {
-    ...cluster,
-    standby: async (copy: string) => {
-      const standby = await cluster.standby(copy)
-      clusters.push(standby)
-      return standby
-    },
-  }
-  clusters.push(cluster)
+  const cluster = await startCluster(join(folder, 'primary'), (one) => clusters.push(one))
   const client = new pg.Client({ connectionString: cluster.url('postgres') })
   await client.connect()
   await client.query('CREATE DATABASE writ')
@@ -53,15 +66,10 @@ try {
       ? await soak(subject, seconds)
       : name === 'overload'
         ? await overload(subject, seconds)
-        : await faults(subject, all, folder)
+        : await faults(subject, cluster, folder)
   await subject.stop()
   isGood = printVerdicts(`npm run stress -- ${process.argv.slice(2).join(' ')}`, verdicts)
 } finally {
-  await endAll()
-  for (const cluster of clusters) {
-    // One that the run has stopped cannot be stopped again.
-    await cluster.stop('immediate').catch(() => undefined)
-  }
-  rmSync(folder, { recursive: true, force: true })
+  await clean()
 }
 process.exit(isGood ? 0 : 1)

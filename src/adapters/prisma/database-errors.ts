@@ -21,6 +21,11 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   )
 }
 
+/** Whether the server gave up on a statement that took too long, or waited too long for a lock: it is there all the same. */
+export function isStatementTimeout(error: unknown): boolean {
+  return chainOf(error).some(({ code }) => code === '57014')
+}
+
 /** SQLSTATE classes 08 (connection) and 53 (disk, memory, connections used up) are matched as a whole; these are the others. */
 const UNAVAILABLE_CODES: ReadonlySet<string> = new Set([
   // System calls.

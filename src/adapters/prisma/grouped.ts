@@ -50,23 +50,33 @@ export function grouped<Question, Answer>({
   const waiting: Waiting<Question, Answer>[] = []
   let flushing: Promise<void> | undefined
 
-  const flush = async (group: readonly Waiting<Question, Answer>[]) => {
+  /** @returns the error by which the database turned out to be away. */
+  const flush = async (group: readonly Waiting<Question, Answer>[]): Promise<unknown> => {
     try {
       const answers = await askAll(group.map(({ question }) => question))
       if (answers.length !== group.length) throw new Error('the database did not answer every question')
       for (const [n, { resolve }] of group.entries()) resolve(answers[n] as Answer)
+      return undefined
     } catch (error) {
       if (isUnavailable(error)) {
         // Whoever waits would only wait for the same: nobody is served by standing in line for a database that is away.
         for (const { reject } of [...group, ...waiting.splice(0)]) reject(error)
-      } else if (group.length > 1) {
-        for (const one of group) await flush([one])
-      } else {
-        const [one] = group
-        if (one !== undefined) await afterRejection?.(one.question).catch(() => undefined)
-        one?.reject(error)
+        return error
+      }
+      const [one] = group
+      if (group.length === 1 && one !== undefined) {
+        await afterRejection?.(one.question).catch(() => undefined)
+        one.reject(error)
+        return undefined
       }
     }
+    let away: unknown
+    for (const one of group) {
+      // It may go away in between: the rest of the group would wait for that one after the other.
+      if (away === undefined) away = await flush([one])
+      else one.reject(away)
+    }
+    return away
   }
   const flushAll = async () => {
     // What arrived in this turn of the event loop goes together.

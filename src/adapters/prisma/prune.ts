@@ -1,4 +1,4 @@
-import { isDatabaseUnavailable } from './database-errors.ts'
+import { isDatabaseUnavailable, isStatementTimeout } from './database-errors.ts'
 import type { Query } from './open-database.ts'
 
 const INTERVAL_MILLISECONDS = 60_000
@@ -89,7 +89,8 @@ export async function prune(
       }
     } catch (error) {
       onFault(error)
-      if (isDatabaseUnavailable(error)) return
+      // A table that is locked, or takes too long, is one that cannot be pruned.
+      if (isDatabaseUnavailable(error) && !isStatementTimeout(error)) return
     }
   }
 }

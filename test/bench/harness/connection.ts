@@ -43,8 +43,11 @@ export function openConnection({ host, port }: Target): Promise<Connection> {
       resolve({
         exchange: (request) =>
           new Promise((answered, failed) => {
+            // One that the server has closed while it was idle would never answer.
+            if (socket.destroyed) return failed(new Error('the connection was closed'))
             waiting = { resolve: answered, reject: failed }
             socket.write(request)
+            return undefined
           }),
         close: () => {
           waiting = { resolve: () => {}, reject: () => {} }

@@ -49,9 +49,21 @@ export async function startOurServer(options: OurServerOptions = {}): Promise<Ou
   return { ...(await shared), stop: async () => {} }
 }
 
+/** Data directories that are there. */
+const folders = new Set<string>()
+
+async function removeFolder(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true })
+  folders.delete(folder)
+}
+
+/** Removes the data directories that a run that is interrupted would leave behind; their servers have ended. */
+export const removeFolders = () => Promise.all([...folders].map(removeFolder))
+
 async function start(options: OurServerOptions): Promise<OurServer> {
   const { root = process.env.BENCH_ROOT ?? '.', beside, isPinnable = true } = options
   const folder = await mkdtemp(join(tmpdir(), 'writ-bench-'))
+  folders.add(folder)
   const given = beside?.database ?? options.database
   const database = given === 'embedded' ? undefined : (given ?? (await createBenchDatabase()))
   const config = join(folder, 'config.json')
@@ -63,7 +75,7 @@ async function start(options: OurServerOptions): Promise<OurServer> {
   const remove = async (process?: MeasuredProcess) => {
     await process?.stop()
     if (given === undefined) await database?.drop()
-    await rm(folder, { recursive: true, force: true })
+    await removeFolder(folder)
   }
   try {
     const process = await startMeasured(
