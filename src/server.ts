@@ -109,6 +109,9 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     for (let step = closing.pop(); step !== undefined; step = closing.pop()) await step(how)
   }
 
+  // Whoever comes between the port and the doors waits for them: a port that is taken over turns nobody away.
+  const early: Parameters<RequestListener>[] = []
+
   try {
     const encryption = await openKeyEncryption(config.keyEncryptionKey, config.dataDirectory)
     const database = await openDatabase({ databaseUrl: config.databaseUrl, dataDirectory: config.dataDirectory })
@@ -153,7 +156,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     const store = oidcStore(query, issuance, systemIds, clock)
 
     // The port is taken before the issuer is known: port 0 picks one, and the default issuer follows.
-    let handle: RequestListener = (_request, response) => response.writeHead(503, { 'Retry-After': '1' }).end()
+    let handle: RequestListener = (...call) => early.push(call)
     const listening = await listen((request, response) => handle(request, response), config.host, config.port)
     closing.push(({ isSucceeded = false }) => listening.drain(config.drainSeconds, isSucceeded))
     const issuer = config.issuer ?? `http://localhost:${listening.port}`
@@ -288,9 +291,11 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       shed += 1
     }
     handle = guard === undefined ? serve : shedding(guard.isOver, onShed, serve)
+    for (const call of early.splice(0)) handle(...call)
     const metrics = async () => (await meters.metrics?.snapshot()) ?? []
     return { issuer, port: listening.port, newCredentialPath, metricsPort: meters.port, metrics, close }
   } catch (error) {
+    for (const [, response] of early.splice(0)) response.writeHead(503, { 'Retry-After': '1' }).end()
     await close()
     throw error
   }
