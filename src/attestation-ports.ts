@@ -1,5 +1,6 @@
-import type { Client, PublicJwk } from './core/agent/client.ts'
+import type { PublicJwk } from './core/agent/client.ts'
 import type { Refusal } from './core/refusal.ts'
+import type { IssuedClientToken } from './core/token/issued-client-token.ts'
 
 /** What attesting an agent's key needs from outside. */
 
@@ -42,15 +43,5 @@ export interface AttestationSigner {
 
 export interface AgentTokens {
   /** Records an agent token before it is signed. @throws when everything was stopped meanwhile. */
-  readonly recordClientToken: (facts: {
-    readonly jti: string
-    readonly client: Client
-    readonly jkt: string
-    readonly scope: string
-    /** NumericDate. */
-    readonly iat: number
-    /** NumericDate. */
-    readonly exp: number
-    readonly requestId: string
-  }) => Promise<void>
+  readonly recordClientToken: (facts: IssuedClientToken) => Promise<void>
 }

@@ -1,25 +1,12 @@
 import { createHash } from 'node:crypto'
-import type { Client } from '../../core/agent/client.ts'
+import type { IssuedClientToken } from '../../core/token/issued-client-token.ts'
 import type { Clock, Ids, Issuance } from '../../ports.ts'
 import type { Query } from './open-database.ts'
-
-/** A token of this server for a client, about to be signed. */
-interface ClientTokenFacts {
-  readonly jti: string
-  readonly client: Client
-  readonly jkt: string
-  readonly scope: string
-  /** NumericDate. */
-  readonly iat: number
-  /** NumericDate. */
-  readonly exp: number
-  readonly requestId: string
-}
 
 /** What oidc-provider keeps here: single uses, and the record of what it is about to sign. */
 export interface OidcStore {
   readonly markOnce: (id: string, expiresInSeconds: number) => Promise<boolean>
-  readonly recordClientToken: (facts: ClientTokenFacts) => Promise<void>
+  readonly recordClientToken: (facts: IssuedClientToken) => Promise<void>
 }
 
 export function oidcStore(query: Query, issuance: Issuance, ids: Ids, clock: Clock): OidcStore {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import Provider, { type AdapterFactory, type Configuration, errors } from 'oidc-provider'
 import type { Client } from '../../core/agent/client.ts'
+import type { IssuedClientToken } from '../../core/token/issued-client-token.ts'
 import type { Door } from '../door.ts'
 import type { PassToProvider } from './client-credentials.ts'
 import { withRequestContext } from './request-context.ts'
@@ -15,19 +16,6 @@ export interface ProviderKeys {
   readonly activeKid: () => string
 }
 
-/** A token that oidc-provider is about to sign. */
-export interface ClientTokenFacts {
-  readonly jti: string
-  readonly client: Client
-  readonly jkt: string
-  readonly scope: string
-  /** NumericDate. */
-  readonly iat: number
-  /** NumericDate. */
-  readonly exp: number
-  readonly requestId: string
-}
-
 export interface ProviderParts {
   readonly issuer: string
   readonly keys: ProviderKeys
@@ -39,7 +27,7 @@ export interface ProviderParts {
   /** Marks an id as used. False: it was used before. One atomic statement. */
   readonly markOnce: (id: string, expiresInSeconds: number) => Promise<boolean>
   /** Records the token before it is signed; a fault here means that nothing is signed. */
-  readonly recordClientToken: (facts: ClientTokenFacts) => Promise<void>
+  readonly recordClientToken: (facts: IssuedClientToken) => Promise<void>
 }
 
 /**
