@@ -84,6 +84,7 @@ export function flameGraph(root: Frame, title: string): string {
   // Rows count from the bottom.
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="monospace" font-size="${FONT}">`,
+    `<title>${escaped(title)}</title>`,
     `<rect width="${WIDTH}" height="${height}" fill="#fff"/>`,
     `<text x="${WIDTH / 2}" y="${ROW}" text-anchor="middle">${escaped(title)}</text>`,
     `<g transform="translate(0 ${height - ROW})">`,
