@@ -6,9 +6,9 @@ import { describe, expect, test } from 'vitest'
 const MAY_IMPORT: Record<string, readonly string[]> = {
   core: ['core'],
   wire: ['wire', 'core'],
-  commands: ['commands', 'core', 'ports', 'admin-ports', 'chain-ports', 'attestation-ports'],
+  commands: ['commands', 'core', 'ports', 'admin-ports', 'chain-ports', 'attestation-ports', 'people-ports'],
   http: ['http', 'commands', 'core', 'wire'],
-  adapters: ['adapters', 'core', 'wire', 'ports', 'admin-ports', 'chain-ports', 'attestation-ports'],
+  adapters: ['adapters', 'core', 'wire', 'ports', 'admin-ports', 'chain-ports', 'attestation-ports', 'people-ports'],
   sdk: ['sdk', 'wire', 'core'],
   gateway: ['gateway', 'sdk', 'wire', 'core'],
   cli: ['cli', 'core', 'sdk'],
