@@ -5,15 +5,9 @@ import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import { readForm } from '../oauth/read-form.ts'
 import { clearHostCookie, type RequestHolder, type ResponseHolder, readCookie, setHostCookie } from './cookie.ts'
 import { isFromOwnPage } from './own-origin.ts'
+import type { SignedIn } from './signed-in.ts'
 
-/** Who is signed in in the browser that asks. */
-export interface SignedIn {
-  readonly loginId: string
-  readonly principalId: string
-  readonly principalName: string
-  /** Goes into every form of this login, and fits no other login. */
-  readonly csrfToken: string
-}
+export type { SignedIn } from './signed-in.ts'
 
 /** The field of a form that holds the token. */
 export const CSRF_FIELD = 'csrf'
