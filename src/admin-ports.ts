@@ -2,6 +2,7 @@ import type { AdminRecord, RecordReader, StopReader, StopStore } from './account
 import type { DownstreamRuleReader, DownstreamRuleStore, TreeNode } from './chain-ports.ts'
 import type { ActionTypeDefinition } from './core/action/action-type.ts'
 import type { PublicJwk, Status } from './core/agent/client.ts'
+import type { ApprovalRule } from './core/delegation/approval-rule.ts'
 import type { Delegable, Delegation } from './core/delegation/delegation.ts'
 import type { Limits } from './core/delegation/limits.ts'
 import type { JsonValue } from './core/json.ts'
@@ -263,6 +264,7 @@ export interface NewDelegation {
   readonly authorizationDetails: readonly JsonValue[]
   readonly limits?: Limits | undefined
   readonly delegable?: Delegable | undefined
+  readonly approval?: ApprovalRule | undefined
   readonly grantedBy: string
   readonly purpose: string | null
   readonly notBefore: Date | null

@@ -206,7 +206,12 @@ export type CommitEntry = {
       readonly charges: readonly Charge[]
       readonly turn?: TurnClaim
     }
-  | { readonly decision: 'refused'; readonly record: RecordEntry }
+  | {
+      readonly decision: 'refused'
+      readonly record: RecordEntry
+      /** Where it rests on what is remembered: what has changed answers `stale`, as for an issuance. */
+      readonly decidedOn?: DecidedOn
+    }
   /** Only the marks. */
   | { readonly decision: 'none' }
 )

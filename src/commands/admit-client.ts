@@ -6,6 +6,7 @@ import type {
   ClientEvidence,
   Clock,
   CommitEntry,
+  DecidedOn,
   Ids,
   Issuance,
   RecordEntry,
@@ -69,11 +70,24 @@ export async function admitClient(
 /** Says no, on record: the marks are written whatever the decision, and a replay is told before anything else. */
 export async function refuseOnRecord(
   ports: AdmitPorts,
-  { attemptId, marks }: Pick<CommitEntry, 'attemptId' | 'marks'>,
+  attempt: Pick<CommitEntry, 'attemptId' | 'marks'>,
   refusal: Refusal,
   about: Omit<RecordEntry, 'id' | 'kind'>,
   wasAdmitted: boolean,
 ): Promise<Refused> {
+  const refused = await refuseUnlessStale(ports, attempt, refusal, about, wasAdmitted)
+  if (refused === 'stale') throw new Error('a refusal is decided on nothing that could be stale')
+  return refused
+}
+
+/** The same, where the refusal says what it was decided on: `stale` when that is no longer so, and nothing was recorded. */
+export async function refuseUnlessStale(
+  ports: AdmitPorts,
+  { attemptId, marks, decidedOn }: Pick<CommitEntry, 'attemptId' | 'marks'> & { readonly decidedOn?: DecidedOn },
+  refusal: Refusal,
+  about: Omit<RecordEntry, 'id' | 'kind'>,
+  wasAdmitted: boolean,
+): Promise<Refused | 'stale'> {
   const record: RecordEntry = {
     kind: 'action_token',
     ...about,
@@ -81,10 +95,12 @@ export async function refuseOnRecord(
     refusal: refusal.code,
     detail: recordedDetail(refusal),
   }
-  const committed = await ports.issuance.commit({ attemptId, marks, decision: 'refused', record })
-  if (committed.outcome === 'stale' || committed.outcome === 'repeat') {
-    throw new Error('a refusal is decided on nothing that could be stale or repeated')
-  }
+  const committed = await ports.issuance.commit({
+    ...{ attemptId, marks, decision: 'refused', record },
+    ...(decidedOn !== undefined && { decidedOn }),
+  })
+  if (committed.outcome === 'stale') return 'stale'
+  if (committed.outcome === 'repeat') throw new Error('a refusal repeats nothing')
   const said = committed.outcome === 'refused' ? refuse(committed.code, commitDetail(committed.code)) : refusal
   return refusedByCommit(ports, said, record, committed.isStored, wasAdmitted)
 }

@@ -38,6 +38,14 @@ export interface Authority {
 export interface NoAuthority {
   readonly refusal: Refusal
   readonly about: AboutExchange
+  /** On what it rests, where the commit can tell whether that is still so. */
+  readonly rests?: Facts
+}
+
+/** What is remembered and may change: everything else of a delegation is immutable. */
+export interface Facts {
+  readonly delegation: ChainedDelegation
+  readonly resource: Resource
 }
 
 /** What the action counts at the limits of every delegation of the chain, of every agent of it, and of the resource. */

@@ -15,7 +15,7 @@ import type {
   SubjectToken,
   SubjectTokens,
 } from '../ports.ts'
-import { type AboutExchange, type Authority, chargesAlong, type NoAuthority } from './authority.ts'
+import { type AboutExchange, type Authority, chargesAlong, type Facts, type NoAuthority } from './authority.ts'
 import { considerDownstream, type DownstreamPorts } from './consider-downstream.ts'
 import { judgeAction, type Wish } from './judge-action.ts'
 
@@ -36,7 +36,7 @@ export interface ExchangeWish extends Wish {
 }
 
 export type Considered =
-  | NoAuthority
+  | (NoAuthority & { readonly decidedOn?: DecidedOn })
   | {
       readonly refusal?: never
       readonly about: AboutExchange
@@ -84,7 +84,10 @@ export async function considerAction(
     client.kind === 'agent'
       ? await considerDelegated(ports, clientId, request, about, freshness, now)
       : await considerDownstream(ports, client, request, about, freshness, now)
-  if (authority.refusal !== undefined) return authority
+  if (authority.refusal !== undefined) {
+    const { rests } = authority
+    return rests === undefined ? authority : { ...authority, decidedOn: decidedOnFacts(assertionKid, rests) }
+  }
 
   const { delegation, action, resource, incoming } = authority
   const chain = chainOf(delegation)
@@ -112,11 +115,7 @@ export async function considerAction(
     exp,
   }
   const decidedOn = {
-    assertionKid,
-    lineage: delegation.lineage,
-    actors: chain.map(({ agent: { id, version } }) => ({ id, version })),
-    resourceId: resource.id,
-    resourceVersion: resource.version,
+    ...decidedOnFacts(assertionKid, authority),
     ...(incoming !== undefined && { clientVersion: incoming.clientVersion }),
   }
   return {
@@ -134,6 +133,15 @@ export async function considerAction(
   }
 }
 
+/** What the commit checks again, of a yes and of a no. */
+const decidedOnFacts = (assertionKid: string, { delegation, resource }: Facts): DecidedOn => ({
+  assertionKid,
+  lineage: delegation.lineage,
+  actors: chainOf(delegation).map(({ agent: { id, version } }) => ({ id, version })),
+  resourceId: resource.id,
+  resourceVersion: resource.version,
+})
+
 /** An agent on its own delegation. */
 async function considerDelegated(
   ports: ConsiderPorts,
@@ -147,7 +155,10 @@ async function considerDelegated(
   if (isRefusal(delegation)) return { refusal: delegation, about: known }
   const judged = await judgeAction(ports, delegation, request, freshness, now)
   const about = { ...known, ...judged.about }
-  if (judged.refusal !== undefined) return { refusal: judged.refusal, about }
+  if (judged.refusal !== undefined) {
+    const { refusal, outsideAt } = judged
+    return outsideAt === undefined ? { refusal, about } : { refusal, about, rests: { delegation, resource: outsideAt } }
+  }
   const { action, resource, because } = judged
   const charges = chargesAlong(delegation, resource, action, true)
   if (isRefusal(charges)) return { refusal: charges, about }

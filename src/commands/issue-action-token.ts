@@ -11,6 +11,7 @@ import {
   type Refused,
   refusedByCommit,
   refuseOnRecord,
+  refuseUnlessStale,
 } from './admit-client.ts'
 import { commitRefusal } from './commit-detail.ts'
 import { type Considered, type ConsiderPorts, considerAction, type ExchangeWish } from './consider-action.ts'
@@ -90,9 +91,14 @@ async function mint(
     // Steps 2 to 4: what exactly, for whom and how far, may it now?
     const considered = await considerAction(ports, wish, authentication, freshness, now)
     if (considered.refusal !== undefined) {
-      // What is remembered may be old. A yes is checked again by the commit; a no is read afresh before it is said.
-      if (freshness === 'cached') continue
-      return refuseOnRecord(ports, { attemptId, marks }, considered.refusal, considered.about, true)
+      // What is remembered may be old. A yes is checked again by the commit, and so is a no that says what it was decided
+      // on; any other no is read afresh before it is said.
+      const { refusal, about, decidedOn } = considered
+      if (freshness === 'fresh') return refuseOnRecord(ports, { attemptId, marks }, refusal, about, true)
+      if (decidedOn === undefined) continue
+      const refused = await refuseUnlessStale(ports, { attemptId, marks, decidedOn }, refusal, about, true)
+      if (refused === 'stale') continue
+      return refused
     }
 
     // Step 5: write down what we are about to sign, count it, and re-check, in the same transaction. If the process dies

@@ -27,7 +27,12 @@ type About = Pick<
 >
 
 export type Judged =
-  | { readonly refusal: Refusal; readonly about: About }
+  | {
+      readonly refusal: Refusal
+      readonly about: About
+      /** Where the bounds alone said no: the place, in the version that it was decided on. */
+      readonly outsideAt?: Resource
+    }
   | {
       readonly refusal?: never
       readonly about: About
@@ -78,7 +83,8 @@ export async function judgeAction(
     if (decision.effect !== 'permit') {
       // No bound of this type: then the type is what does not fit.
       const member = decision.near?.member ?? 'type'
-      return no(refuse('action_not_permitted', 'the action is outside the bounds', member))
+      const refusal = refuse('action_not_permitted', 'the action is outside the bounds', member)
+      return { refusal, about, outsideAt: resource }
     }
     because = decision.because
   }

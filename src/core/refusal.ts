@@ -110,6 +110,16 @@ export type DecisionRefusalCode =
   | 'delegation_full'
   | 'stopped'
 
+/** A yes that an action waits for. `approval_pending` and `approval_polled_too_soon` say that nothing is decided yet. */
+export type ApprovalRefusalCode =
+  | 'approval_pending'
+  | 'approval_polled_too_soon'
+  | 'approval_denied'
+  | 'approval_expired'
+  | 'approval_void'
+  | 'approval_unknown'
+  | 'approvals_full'
+
 /** A resource server comparing the call in front of it with the token (resource SDK, gateway). */
 export type EnforcementRefusalCode =
   | 'action_mismatch'
@@ -134,6 +144,7 @@ export type RefusalCode =
   | DefinitionRefusalCode
   | RegistryRefusalCode
   | DecisionRefusalCode
+  | ApprovalRefusalCode
   | EnforcementRefusalCode
 
 export function refuse<Code extends RefusalCode>(code: Code, detail: string, member?: string): Refusal<Code> {

@@ -7,6 +7,7 @@ import type { Door } from './door.ts'
 import { type FaultParts, faults, guardedDoor, isAdmin } from './faults.ts'
 import { answerOAuthError } from './oauth/oauth-error.ts'
 import { observe, observedDoor, type RequestObserver, type RequestTracer, trace, tracedDoor } from './observe.ts'
+import { assetsRouter } from './pages/assets.ts'
 import { answerProblem } from './problem.ts'
 import { requestId } from './request-id.ts'
 import { requestTarget } from './request-target.ts'
@@ -72,6 +73,7 @@ export function createApp(parts: AppParts): RequestListener {
   })
   app.use(router.routes())
   app.use(parts.actionTypes.routes())
+  app.use(assetsRouter().routes())
   app.use(parts.admin.routes())
   app.use(nowhere(router))
   app.on('error', (error: unknown) => parts.logFault({ error, requestId: '', path: '' }))

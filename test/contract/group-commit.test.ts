@@ -238,6 +238,64 @@ const INACTIVE: readonly {
   { name: 'an unknown action type', code: 'action_type_inactive', change: { record: { actionType: 'nothing' } } },
 ]
 
+describe('a refusal that says on what it was decided', () => {
+  const refusedOn = (from: Seed, change: Change = {}) => {
+    const { attemptId, marks, record, decidedOn } = issued(from, change)
+    const { jti, txn, claimsDigest, tokenIssuedAt, tokenExpiresAt, ...about } = record
+    return {
+      attemptId,
+      marks,
+      decision: 'refused',
+      record: { ...about, refusal: 'action_not_permitted' },
+      decidedOn,
+    } as const
+  }
+
+  test('is recorded while that is so', async () => {
+    const own = await seed(database.query)
+    const entry = refusedOn(own)
+    expect(await stores[0].commit(entry)).toEqual({ outcome: 'committed', isStored: true })
+    expect(await recordOf(entry.record.id)).toMatchObject({
+      decision: 'refused',
+      refusal: 'action_not_permitted',
+      jti: null,
+    })
+  })
+
+  test('is recorded where limits stand that it knows nothing of: nothing is counted', async () => {
+    const own = await seed(database.query)
+    await database.query(`UPDATE delegation SET limits = '{"max_uses": 1}' WHERE id = $1`, [own.delegation])
+    expect(codeOf(await stores[0].commit(refusedOn(own)))).toBe('committed')
+  })
+
+  test.each([
+    ...INACTIVE,
+    { name: 'another version of the resource', change: { decidedOn: { resourceVersion: 2 } } },
+    { name: 'another version of the action type', change: { record: { actionTypeVersion: 2 } } },
+    { name: 'another version of an agent', change: { decidedOn: { actors: [{ id: '', version: 2 }] } } },
+  ] as readonly Partial<(typeof INACTIVE)[number]>[])(
+    'is decided again with $name, and used its marks up',
+    async ({ sql, id, change }) => {
+      const own = await seed(database.query)
+      if (sql !== undefined && id !== undefined) await database.query(sql, [id(own)])
+      const isOfAgent = change?.decidedOn?.actors?.[0]?.id === ''
+      const entry = refusedOn(own, isOfAgent ? { decidedOn: { actors: [{ id: own.agent, version: 2 }] } } : change)
+      expect(await stores[0].commit(entry)).toEqual({ outcome: 'stale' })
+      expect(await recordOf(entry.record.id)).toBeUndefined()
+      expect(codeOf(await commit(own, { marks: entry.marks }))).toBe('assertion_replayed')
+    },
+  )
+
+  test('is a replay before anything else', async () => {
+    const own = await seed(database.query)
+    const marks = [newMark('proof')]
+    await commit(own, { marks })
+    expect(codeOf(await stores[0].commit(refusedOn(own, { marks, decidedOn: { resourceId: 'nowhere' } })))).toBe(
+      'proof_replayed',
+    )
+  })
+})
+
 describe('what the issuance stands on, at the moment of the commit', () => {
   test.each(INACTIVE)('$name -> $code', async ({ code, sql, id, change }) => {
     const own = await seed(database.query)

@@ -124,6 +124,12 @@ describe('while exchanges run on both processes', () => {
       for (const member of MEMBERS)
         expect(late.filter((attempt) => attempt.member === member).length).toBeGreaterThan(10)
       expect(new Set(late.map(({ status, error }) => `${status} ${error}`))).toEqual(new Set([stop.refusal]))
+      // An action outside the bounds, too, is refused for what was stopped: a "no" that is remembered is checked as a "yes" is.
+      for (const member of MEMBERS) {
+        const outside = { ...world.wish, action: { ...world.action, to: ['eve@elsewhere.example'] } }
+        const { status, body } = await exchangeAt(member, world, outside)
+        expect(`${status} ${body.error}`).toBe(stop.refusal)
+      }
       // What was on its way when it was stopped may have become a token: it is good for nothing either.
       const last = load.attempts.findLast(({ token }) => token !== undefined)?.token ?? ''
       for (const member of MEMBERS) {

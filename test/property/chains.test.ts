@@ -58,7 +58,7 @@ function look(node: Node, agents: Tree['agents']): ChainedDelegation {
     ...{ id, agentId: agent, delegable, expiresAt, status, resource: RESOURCE, authorizationDetails: bounds },
     ...(limits !== undefined && { limits }),
     agent: { id: agent, status: agents.get(agent) ?? 'active', version: 1 },
-    principal: { id: 'alice', status: 'active' },
+    ...{ principal: { id: 'alice', status: 'active' }, approval: { mode: 'none' } },
     lineage: lineage(node).map((one) => one.id),
     ancestors: [],
   })

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Resource } from '../../core/action/resource.ts'
 import type { AgentInstance, Client, ClientKey, ClientKind, PublicJwk, Status } from '../../core/agent/client.ts'
+import { readApprovalColumn } from '../../core/delegation/approval-rule.ts'
 import { type ChainedDelegation, type Delegable, NOT_DELEGABLE } from '../../core/delegation/delegation.ts'
 import type { DownstreamRule, DownstreamRules } from '../../core/delegation/downstream.ts'
 import type { Limits } from '../../core/delegation/limits.ts'
@@ -138,6 +139,7 @@ interface DelegationRow {
   readonly authorization_details: readonly JsonValue[]
   readonly limits: Limits | null
   readonly delegable: DelegableColumn | null
+  readonly approval: unknown
   readonly not_before: Date | null
   readonly expires_at: Date
   readonly lineage: readonly string[]
@@ -149,7 +151,7 @@ const DELEGATIONS: Kind<DelegationRow, ChainedDelegation> = {
   name: 'read_delegations',
   sql: `SELECT leaf.id AS asked, d.id, d.agent_id, a.status::text AS agent_status, a.version AS agent_version,
        a.limits AS agent_limits, d.principal_id, p.status::text AS principal_status, d.resource, d.authorization_details,
-       d.limits, d.delegable, d.not_before, d.expires_at, d.lineage, d.status::text AS status
+       d.limits, d.delegable, d.approval, d.not_before, d.expires_at, d.lineage, d.status::text AS status
      FROM delegation leaf JOIN delegation d ON d.id = ANY (leaf.lineage)
      JOIN principal p ON p.id = d.principal_id JOIN agent a ON a.id = d.agent_id
      WHERE leaf.id = ANY ($1::text[]) ORDER BY cardinality(d.lineage)`,
@@ -176,6 +178,7 @@ const toLink = (row: DelegationRow): ChainedDelegation => ({
   authorizationDetails: row.authorization_details,
   ...(row.limits !== null && { limits: row.limits }),
   delegable: row.delegable === null ? NOT_DELEGABLE : readDelegable(row.delegable),
+  approval: readApprovalColumn(row.approval),
   ...(row.not_before !== null && { notBefore: row.not_before }),
   expiresAt: row.expires_at,
   lineage: row.lineage,

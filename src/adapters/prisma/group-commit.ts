@@ -73,7 +73,8 @@ function toRow(entry: CommitEntry, n: number): object {
   if (entry.decision === 'none') return { n, decision: 'none' }
   const { record, decision } = entry
   const issued = decision === 'issued' ? entry : undefined
-  const { decidedOn, turn } = issued ?? {}
+  const { decidedOn } = entry
+  const turn = issued?.turn
   return {
     n,
     decision,

@@ -1,5 +1,6 @@
 import type { Status } from '../agent/client.ts'
 import type { JsonValue } from '../json.ts'
+import type { ApprovalRule } from './approval-rule.ts'
 import type { Limits } from './limits.ts'
 
 /** Principal lets agent do actions within bounds, until (RFC 8693 §1.1). */
@@ -13,6 +14,8 @@ export interface Delegation {
   readonly authorizationDetails: readonly JsonValue[]
   readonly limits?: Limits
   readonly delegable: Delegable
+  /** When its principal, or whoever it names, is asked before an action. */
+  readonly approval: ApprovalRule
   readonly notBefore?: Date
   readonly expiresAt: Date
   /** This delegation and its ancestors, root first. */

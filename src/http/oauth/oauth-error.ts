@@ -78,6 +78,14 @@ const OAUTH_ERRORS: Record<RefusalCode, OAuthError> = {
   delegation_not_permitted: ACCESS_DENIED,
   delegation_full: ACCESS_DENIED,
   stopped: ACCESS_DENIED,
+  // (CIBA Core §11)
+  approval_pending: { status: 400, error: 'authorization_pending' },
+  approval_polled_too_soon: { status: 400, error: 'slow_down' },
+  approval_denied: ACCESS_DENIED,
+  approval_expired: { status: 400, error: 'expired_token' },
+  approval_void: ACCESS_DENIED,
+  approval_unknown: INVALID_GRANT,
+  approvals_full: ACCESS_DENIED,
   action_type_invalid: NOT_OURS,
   // Of a delegation that is given on.
   bound_invalid: INVALID_DETAILS,

@@ -8,7 +8,7 @@ function chain(...words: readonly Delegable[]): ChainedDelegation {
   const link = (delegable: Delegable, n: number): ChainedDelegation => ({
     ...{ id: `d${n}`, agentId: 'abcdefghij'[n] ?? '', authorizationDetails: [], delegable, status: 'active' },
     agent: { id: 'abcdefghij'[n] ?? '', status: 'active', version: 1 },
-    principal: { id: 'alice', status: 'active' },
+    ...{ principal: { id: 'alice', status: 'active' }, approval: { mode: 'none' } },
     ...{ expiresAt: new Date(9e12), lineage: [], ancestors: [] },
   })
   const links = words.map(link)

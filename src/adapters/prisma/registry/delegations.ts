@@ -1,5 +1,6 @@
 import type { DelegationStore, RegisteredDelegation } from '../../../admin-ports.ts'
 import type { Status } from '../../../core/agent/client.ts'
+import { type ApprovalRule, approvalColumn, readApprovalColumn } from '../../../core/delegation/approval-rule.ts'
 import { delegableDocument } from '../../../core/delegation/delegable.ts'
 import { NOT_DELEGABLE } from '../../../core/delegation/delegation.ts'
 import type { Limits } from '../../../core/delegation/limits.ts'
@@ -57,11 +58,13 @@ export function delegationStore(client: TransactionClient): DelegationStore {
         }
       })
     },
-    add: async ({ authorizationDetails, limits, delegable, ...delegation }) => {
+    add: async ({ authorizationDetails, limits, delegable, approval, ...delegation }) => {
       const bounds = authorizationDetails as readonly JsonObject[]
+      const rule = approvalColumn(approval)
       const columns = {
         ...(limits !== undefined && { limits }),
         ...(delegable !== undefined && { delegable: delegableDocument(delegable) }),
+        ...(rule !== null && { approval: rule as JsonObject & ApprovalRule }),
       }
       const data = [{ ...delegation, authorizationDetails: [...bounds], lineage: [delegation.id], ...columns }]
       await client.delegation.createMany({ data })
@@ -88,6 +91,7 @@ function toDelegation(row: Delegation & { readonly principal: { readonly status:
     authorizationDetails: row.authorizationDetails as readonly JsonValue[],
     ...(row.limits !== null && { limits: row.limits as Limits }),
     delegable: row.delegable === null ? NOT_DELEGABLE : readDelegable(row.delegable as unknown as DelegableColumn),
+    approval: readApprovalColumn(row.approval),
     ...(row.notBefore !== null && { notBefore: row.notBefore }),
     expiresAt: row.expiresAt,
     lineage: row.lineage,

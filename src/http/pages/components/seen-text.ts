@@ -1,0 +1,99 @@
+import { type Html, html, type Insertion } from '../html.ts'
+
+/** What is longer is folded; nothing of it is left out. Unit: characters. */
+const FOLD_CHARACTERS = 400
+const SHOWN_CHARACTERS = 160
+
+/**
+ * Characters that are not seen or that make others be seen elsewhere: controls, format characters (bidirectional and
+ * zero-width ones among them), separators and blanks but the ASCII space, unassigned and private ones, variation selectors.
+ */
+const UNSEEN =
+  /[\p{C}\p{Zl}\p{Zp}\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u115f\u1160\u2800\u3164\uffa0]|\p{Variation_Selector}/u
+
+const NAMES: Readonly<Record<string, string>> = {
+  ...{
+    '0009': 'tab',
+    '000A': 'line break',
+    '000D': 'carriage return',
+    '00A0': 'no-break space',
+    '00AD': 'soft hyphen',
+  },
+  ...{ '200B': 'zero-width space', '200C': 'zero-width non-joiner', '200D': 'zero-width joiner' },
+  ...{
+    '200E': 'left-to-right mark',
+    '200F': 'right-to-left mark',
+    '2028': 'line separator',
+    '2029': 'paragraph separator',
+  },
+  ...{ '202A': 'left-to-right embedding', '202B': 'right-to-left embedding', '202C': 'end of direction' },
+  ...{ '202D': 'left-to-right override', '202E': 'right-to-left override', '2060': 'word joiner' },
+  ...{ '2066': 'left-to-right isolate', '2067': 'right-to-left isolate', '2068': 'isolate', '2069': 'end of isolate' },
+  ...{ FEFF: 'zero-width no-break space', '3000': 'ideographic space' },
+}
+
+const codeOf = (character: string) => (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')
+
+/** A character that would not be seen, named: it can be told from text that only looks so, for it is markup. */
+function named(character: string): Html {
+  const code = codeOf(character)
+  const name = NAMES[code]
+  const mark = html`<span class="unseen-mark"${name !== undefined && html` title="${name}"`}>U+${code}</span>`
+  return code === '000A' ? html`${mark}<br>` : mark
+}
+
+/** The text with every unseen character named; whatever direction it has, it stays where it is. */
+export function seenText(text: string): Html {
+  const pieces: Insertion[] = []
+  let plain = ''
+  // By code point: half of a pair is a character of its own, and is named.
+  for (const character of text) {
+    if (!UNSEEN.test(character)) {
+      plain += character
+      continue
+    }
+    pieces.push(plain, named(character))
+    plain = ''
+  }
+  return html`<bdi class="seen">${pieces}${plain}</bdi>`
+}
+
+/** The same, folded when it is long: its beginning and how much there is, and all of it when it is opened. */
+export function seenLongText(text: string): Html {
+  const characters = Array.from(text)
+  if (characters.length <= FOLD_CHARACTERS) return seenText(text)
+  const count = characters.length.toLocaleString('en-US')
+  return html`<details class="folded long"><summary><span class="long-start">${seenText(characters.slice(0, SHOWN_CHARACTERS).join(''))}…</span> <span class="fold-note">Show all ${count} characters</span></summary><div class="long-all">${seenText(text)}</div></details>`
+}
+
+/**
+ * Why text that names somebody or some place may not be what it looks like, in words; undefined when nothing speaks for it.
+ *
+ * Letters of two scripts in one word look like one name and are another; a place or address with letters beyond ASCII may
+ * look like one that is known.
+ */
+export function lookAlikeWarning(text: string): string | undefined {
+  for (const word of text.split(/[^\p{L}\p{M}\p{N}]+/u)) {
+    const scripts = SCRIPTS.filter(([, letters]) => letters.test(word)).map(([name]) => name)
+    if (scripts.length > 1) return `mixes ${scripts.join(' and ')} letters in one word`
+  }
+  for (const place of text.match(PLACE) ?? []) {
+    if (/[^\p{ASCII}]/u.test(place)) return 'has letters beyond ASCII in an address or host'
+    if (/(?:^|[@./])xn--/i.test(place)) return 'has an internationalized (xn--) host'
+  }
+  return undefined
+}
+
+const SCRIPTS: readonly (readonly [name: string, letters: RegExp])[] = [
+  ['Latin', /\p{Script=Latin}/u],
+  ['Cyrillic', /\p{Script=Cyrillic}/u],
+  ['Greek', /\p{Script=Greek}/u],
+  ['Armenian', /\p{Script=Armenian}/u],
+  ['Cherokee', /\p{Script=Cherokee}/u],
+  ['Hebrew', /\p{Script=Hebrew}/u],
+  ['Arabic', /\p{Script=Arabic}/u],
+]
+
+/** Something with an @ or a dot between letters, or behind a scheme. */
+const PLACE =
+  /[\p{L}\p{M}\p{N}._%+-]+@[\p{L}\p{M}\p{N}.-]+|[a-z][a-z0-9+.-]*:\/\/[^\s/?#]+|[\p{L}\p{M}\p{N}-]+(?:\.[\p{L}\p{M}\p{N}-]+)+/gu
