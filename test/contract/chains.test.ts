@@ -271,7 +271,7 @@ describe('what one statement of sub-delegation re-checks', () => {
       ...{ attemptId: randomUUID(), marks: [newMark('assertion'), newMark('proof')] },
       child: {
         ...{ id, lineage: [...made.lineage, id], principalId: story.principal, agentId: agents[1]?.id ?? '' },
-        ...{ authorizationDetails: boundOf(['a']), delegable: { maxDepth: 0 }, expiresAt, grantedBy: 'agent' },
+        ...{ authorizationDetails: boundOf(['a']), delegable: { maxDepth: 0 }, approval: { mode: 'none' }, expiresAt, grantedBy: 'agent' },
         createdAt: new Date(),
       },
       ...{ actor: actorOf(1), client: holder.id, assertionKid: holder.key.jkt, jkt: holder.key.jkt },
