@@ -64,6 +64,7 @@ import { failureThrottle } from './http/oauth/throttle.ts'
 import { tokenEndpoint } from './http/oauth/token.ts'
 import { rateLimiter } from './http/rate-limit.ts'
 import { shedding } from './http/shed.ts'
+import { openOutgoing } from './outgoing.ts'
 import { openPeople } from './people.ts'
 import type { Clock } from './ports.ts'
 import { createKeyObjectCache } from './wire/key-object-cache.ts'
@@ -189,6 +190,8 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     })
     // Ended before the port drains: a follower never ends by itself.
     closing.push(feed.stop)
+    const outgoing = openOutgoing({ issuer, config, query, encryption, onFault })
+    closing.push(outgoing.stop)
     const clientRequests = rateLimiter(config.clientRequests)
     const clientFailures = rateLimiter(config.clientRequests)
     const subjectTokenKeeper = subjectTokens(issuer, keys)
