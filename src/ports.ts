@@ -170,6 +170,7 @@ export type RecordKind =
   | 'receipt'
   | 'approval'
   | 'admin'
+  | 'principal'
 
 /** What an issuance was decided on, checked again in the transaction that records it. */
 export interface DecidedOn {

@@ -67,6 +67,9 @@ export type EnrolmentRefusalCode = 'enrolment_invalid'
 /** A key under an agent that one of its registered keys vouches for. */
 export type InstanceRefusalCode = 'instance_refused'
 
+/** A principal in a browser: who is signed in, and whether the form is one of this server's own pages. */
+export type PeopleRefusalCode = 'login_missing' | 'form_foreign' | 'sign_in_refused'
+
 /** Where (RFC 8707). */
 export type TargetRefusalCode =
   | 'resource_unknown'
@@ -139,6 +142,7 @@ export type RefusalCode =
   | DelegationRefusalCode
   | EnrolmentRefusalCode
   | InstanceRefusalCode
+  | PeopleRefusalCode
   | TargetRefusalCode
   | ActionRefusalCode
   | DefinitionRefusalCode
