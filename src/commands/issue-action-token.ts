@@ -172,12 +172,7 @@ async function mint(
 }
 
 /** What stands in the account: with the approval, where there is one, beside the bounds. */
-const recordOf = (
-  { about }: Allowed,
-  id: string,
-  claimsJson: string,
-  approval: string | undefined,
-): RecordEntry => ({
+const recordOf = ({ about }: Allowed, id: string, claimsJson: string, approval: string | undefined): RecordEntry => ({
   ...about,
   id,
   claimsDigest: sha256Base64url(claimsJson),
@@ -192,7 +187,5 @@ const isApproved = ({ about, action, needs }: Allowed, approved: ApprovedAction)
 
 type Allowed = Considered & { readonly refusal?: never }
 
-const keyOf = (
-  { claims, action, askedWith }: Allowed,
-  turn: string,
-) => turnKey({ delegationId: claims.delegation_id, resource: claims.aud, turn, actionDigest: action.digest, askedWith })
+const keyOf = ({ claims, action, askedWith }: Allowed, turn: string) =>
+  turnKey({ delegationId: claims.delegation_id, resource: claims.aud, turn, actionDigest: action.digest, askedWith })

@@ -37,7 +37,8 @@ export function approvals(database: Pick<Database, 'query' | 'transaction'>, onD
           [id, approver, administrator ?? null, isYes, loginId ?? null, recordId, requestId],
         )
         if (answered === undefined) throw new Error('the database did not say what became of an answer')
-        const isDecided = answered.outcome === 'void' || (answered.outcome === 'answered' && answered.state !== 'pending')
+        const isDecided =
+          answered.outcome === 'void' || (answered.outcome === 'answered' && answered.state !== 'pending')
         if (isDecided) await onDecided(inside, id)
         return answered
       }),

@@ -1,8 +1,8 @@
-import { type Charge, ownerKey } from '../../core/delegation/charge.ts'
 import type { ApprovalToOpen, OpenedApproval } from '../../approval-ports.ts'
+import { type Charge, ownerKey } from '../../core/delegation/charge.ts'
+import { allApprovers } from '../../core/policy/approval-need.ts'
 import type { RefusalCode } from '../../core/refusal.ts'
 import type { CommitEntry, CommitOutcome, Issuance } from '../../ports.ts'
-import { allApprovers } from '../../core/policy/approval-need.ts'
 import { grouped } from './grouped.ts'
 import type { Query } from './open-database.ts'
 
