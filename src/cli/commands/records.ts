@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { jsonText } from '../../core/visible.ts'
 import { act, examples } from '../cli.ts'
 import { type Item, readPages } from '../connection/pages.ts'
 import { parseBeginning, parseWhole } from '../input/parse-when.ts'
@@ -7,7 +8,6 @@ import { text } from '../output/fields.ts'
 import { numericDate } from '../output/moment.ts'
 import { paintStatus } from '../output/paint.ts'
 import { type Columns, printList } from '../output/print-list.ts'
-import { jsonText } from '../output/visible.ts'
 import { follow } from './follow.ts'
 import { addPaging, countOf, type PagingOptions } from './paging.ts'
 import { asItem } from './registered.ts'
@@ -51,7 +51,9 @@ const addFilters = (command: Command): Command =>
     .option('--delegation <id>', 'on this delegation only')
     .option('--resource <identifier>', 'at this resource only')
     .option('--type <action type>', 'of this action type only')
-    .addOption(new Option('--decision <decision>', 'with this outcome only').choices(['issued', 'refused', 'done']))
+    .addOption(
+      new Option('--decision <decision>', 'with this outcome only').choices(['issued', 'pending', 'refused', 'done']),
+    )
 
 const filtersOf = ({ agent, principal, delegation, resource, type, decision }: RecordFilters) => ({
   ...{ agent, principal, delegation, resource, type, decision },
