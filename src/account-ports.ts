@@ -51,10 +51,13 @@ export interface RecordReader {
   readonly issuanceOf: (jti: string) => Promise<AuditRecord | undefined>
 }
 
-/** What an administrator did, for the account. Holds no secret. */
+/** What an administrator did, or a principal, for the account. Holds no secret. */
 export interface AdminRecord {
   readonly id: string
-  readonly client: string
+  /** Absent: an administrator. */
+  readonly kind?: 'admin' | 'principal'
+  /** The client that called; null: nobody's, a person in a browser. */
+  readonly client: string | null
   /** Noun and verb: `agent.suspend`. */
   readonly operation: string
   readonly target: string
@@ -65,6 +68,10 @@ export interface AdminRecord {
   readonly resource?: string | undefined
   readonly actionType?: string | undefined
   readonly actionTypeVersion?: number | undefined
+  /** Of a principal: the login in which it was done. */
+  readonly login?: string | undefined
+  /** Of a delegation that was asked for: by which grant. */
+  readonly flow?: string | undefined
   readonly requestId: string
 }
 

@@ -54,6 +54,12 @@ export const Config = z
     maxInstances: z.number().int().min(0).max(10_000).default(100),
     /** The longest a delegation may last, and how long it lasts by default. Unit: seconds. */
     maxDelegationSeconds: Seconds.max(3_650 * SECONDS_A_DAY).default(90 * SECONDS_A_DAY),
+    /** How long a principal stays signed in, at most. Unit: seconds. */
+    loginSeconds: Seconds.max(90 * SECONDS_A_DAY).default(7 * SECONDS_A_DAY),
+    /** How long a principal stays signed in without being seen. Unit: seconds. */
+    loginIdleSeconds: Seconds.max(90 * SECONDS_A_DAY).default(SECONDS_A_DAY),
+    /** How long a one-time sign-in link is good where nothing is said. Unit: seconds. */
+    signInLinkSeconds: Seconds.max(SECONDS_A_DAY).default(900),
     /** Demand a server-chosen nonce in every DPoP proof (RFC 9449 §8). */
     requireDpopNonce: z.boolean().default(false),
     /** Whether an administrator may record a delegation of a principal of kind `person`. */
@@ -127,6 +133,9 @@ const ENVIRONMENT: Readonly<Record<string, readonly [keyof Config, (text: string
   WRIT_INSTANCE_SECONDS: ['instanceSeconds', toNumber],
   WRIT_MAX_INSTANCES: ['maxInstances', toNumber],
   WRIT_MAX_DELEGATION_SECONDS: ['maxDelegationSeconds', toNumber],
+  WRIT_LOGIN_SECONDS: ['loginSeconds', toNumber],
+  WRIT_LOGIN_IDLE_SECONDS: ['loginIdleSeconds', toNumber],
+  WRIT_SIGN_IN_LINK_SECONDS: ['signInLinkSeconds', toNumber],
   WRIT_REQUIRE_DPOP_NONCE: ['requireDpopNonce', toBoolean],
   WRIT_ADMINISTRATORS_GRANT_FOR_PERSONS: ['administratorsGrantForPersons', toBoolean],
   WRIT_STORED_REFUSALS_PER_HOUR: ['storedRefusalsPerHour', toNumber],

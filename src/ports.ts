@@ -168,6 +168,7 @@ export type RecordKind =
   | 'delegation'
   | 'receipt'
   | 'admin'
+  | 'principal'
 
 /** What an issuance was decided on, checked again in the transaction that records it. */
 export interface DecidedOn {

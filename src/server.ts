@@ -64,6 +64,7 @@ import { failureThrottle } from './http/oauth/throttle.ts'
 import { tokenEndpoint } from './http/oauth/token.ts'
 import { rateLimiter } from './http/rate-limit.ts'
 import { shedding } from './http/shed.ts'
+import { openPeople } from './people.ts'
 import type { Clock } from './ports.ts'
 import { createKeyObjectCache } from './wire/key-object-cache.ts'
 
@@ -242,6 +243,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     }
     const nextNonce = nonces && (() => nonces.next(clock()))
     const throttle = failureThrottle(rateLimiter(config.failedAuthentications), clock)
+    const people = openPeople({ issuer, config, database, ids: systemIds, now: clock, strangers, throttle })
     const serve = createApp({
       token: tokenEndpoint({
         ports,
@@ -277,6 +279,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
         throttle,
         nextNonce,
       }),
+      pages: people.routers,
       isReady: async () => {
         await query('SELECT 1')
         return keys.active() !== undefined

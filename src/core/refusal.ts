@@ -67,6 +67,9 @@ export type EnrolmentRefusalCode = 'enrolment_invalid'
 /** A key under an agent that one of its registered keys vouches for. */
 export type InstanceRefusalCode = 'instance_refused'
 
+/** A principal in a browser: who is signed in, and whether the form is one of this server's own pages. */
+export type PeopleRefusalCode = 'login_missing' | 'form_foreign' | 'sign_in_refused'
+
 /** Where (RFC 8707). */
 export type TargetRefusalCode =
   | 'resource_unknown'
@@ -110,6 +113,16 @@ export type DecisionRefusalCode =
   | 'delegation_full'
   | 'stopped'
 
+/** A yes that an action waits for. `approval_pending` and `approval_polled_too_soon` say that nothing is decided yet. */
+export type ApprovalRefusalCode =
+  | 'approval_pending'
+  | 'approval_polled_too_soon'
+  | 'approval_denied'
+  | 'approval_expired'
+  | 'approval_void'
+  | 'approval_unknown'
+  | 'approvals_full'
+
 /** A resource server comparing the call in front of it with the token (resource SDK, gateway). */
 export type EnforcementRefusalCode =
   | 'action_mismatch'
@@ -129,11 +142,13 @@ export type RefusalCode =
   | DelegationRefusalCode
   | EnrolmentRefusalCode
   | InstanceRefusalCode
+  | PeopleRefusalCode
   | TargetRefusalCode
   | ActionRefusalCode
   | DefinitionRefusalCode
   | RegistryRefusalCode
   | DecisionRefusalCode
+  | ApprovalRefusalCode
   | EnforcementRefusalCode
 
 export function refuse<Code extends RefusalCode>(code: Code, detail: string, member?: string): Refusal<Code> {

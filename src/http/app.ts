@@ -27,6 +27,8 @@ export interface AppParts extends FaultParts {
   readonly jwks: Middleware
   readonly actionTypes: Router
   readonly admin: Router
+  /** What principals see in a browser. */
+  readonly pages: readonly Router[]
   /** Whether requests can be served: database reachable, signing key present. */
   readonly isReady: () => Promise<boolean>
   /** Told of every request; absent where nobody measures. */
@@ -75,6 +77,7 @@ export function createApp(parts: AppParts): RequestListener {
   app.use(parts.actionTypes.routes())
   app.use(assetsRouter().routes())
   app.use(parts.admin.routes())
+  for (const pages of parts.pages) app.use(pages.routes())
   app.use(nowhere(router))
   app.on('error', (error: unknown) => parts.logFault({ error, requestId: '', path: '' }))
   const behindKoa = app.callback()

@@ -1,7 +1,7 @@
 import type { RegisteredDelegation, RegistryWriter } from '../../admin-ports.ts'
 import { type Refusal, refuse } from '../../core/refusal.ts'
+import { subjectOf } from '../judge-grant.ts'
 import { type AdminPorts, type ChangeCall, recordDeed } from './change-call.ts'
-import { subjectOf } from './grant-delegation.ts'
 
 /** Ends a delegation and its tree; no issuance that starts after the answer rests on it. Revoking it twice is the same. */
 export async function revokeDelegation(

@@ -28,16 +28,21 @@ export function recordStore(client: TransactionClient): RecordStore {
       const row = await client.record.findUnique({ where: { jti, decision: 'issued' } })
       return row === null ? undefined : toAuditRecord(row)
     },
-    add: async ({ operation, target, reason, agent, principal, delegation, resource, ...record }) => {
+    add: async ({ operation, target, reason, login, flow, agent, principal, delegation, resource, ...record }) => {
+      const { id, kind = 'admin', client: caller, requestId } = record
       const data = {
-        ...{ id: record.id, kind: 'admin', decision: 'done', client: record.client, requestId: record.requestId },
+        ...{ id, kind, decision: 'done', client: caller, requestId },
         agent: agent ?? null,
         principal: principal ?? null,
         delegation: delegation ?? null,
         resource: resource ?? null,
         actionType: record.actionType ?? null,
         actionTypeVersion: record.actionTypeVersion ?? null,
-        because: { operation, target, ...(reason !== undefined && { reason }) },
+        because: {
+          ...{ operation, target, ...(reason !== undefined && { reason }) },
+          ...(login !== undefined && { login }),
+          ...(flow !== undefined && { flow }),
+        },
       }
       await client.record.createMany({ data: [data] })
     },
