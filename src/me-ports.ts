@@ -62,6 +62,8 @@ export interface OwnEntryFilter {
 
 /** Everything is asked for one principal: what is another's is not there. */
 export interface OwnAffairs {
+  /** How many approvals wait for the principal's answer; no more than 100 are counted. */
+  readonly waiting: (principalId: string) => Promise<number>
   /** Agents with an open delegation, in order of id. */
   readonly agents: (principalId: string, now: Date, page: Page) => Promise<readonly OwnAgent[]>
   /** One agent that has, or had, a delegation of the principal. */

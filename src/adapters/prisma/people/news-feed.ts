@@ -37,7 +37,11 @@ interface NewsRow {
  * Tells open pages of principals what is new: one question to the database for all of them, asked only while there are any. A
  * process on the same database is as good as another.
  */
-export function newsFeed({ query, idleSeconds, onFault }: NewsFeedParts): NewsFeed & { readonly stop: () => Promise<void> } {
+export function newsFeed({
+  query,
+  idleSeconds,
+  onFault,
+}: NewsFeedParts): NewsFeed & { readonly stop: () => Promise<void> } {
   const pages = new Set<OpenPage>()
   let running: Promise<void> | undefined
   let isStopped = false
@@ -104,15 +108,16 @@ export function newsFeed({ query, idleSeconds, onFault }: NewsFeedParts): NewsFe
 }
 
 /**
- * For each login that is good now. `approvals` is made of those that wait for the principal's answer; whatever else there is to
+ * For each login that is good now. `approvals` is made of those that the principal is asked about and that are open yet; whatever else there is to
  * tell of him is on record under his name.
  */
 const NEWS = `SELECT l.id AS login, w.waiting, coalesce(w.approvals, '') AS approvals,
     (SELECT r.id::text FROM record r WHERE r.principal = p.id ORDER BY r.id DESC LIMIT 1) AS account
   FROM login l JOIN principal p ON p.id = l.principal_id
   CROSS JOIN LATERAL (
-    SELECT count(*) AS waiting, md5(string_agg(a.id, ' ' ORDER BY a.id)) AS approvals FROM approval a
-    WHERE a.approvers @> ARRAY[p.id] AND a.state = 'pending' AND a.expires_at > clock_timestamp()
-      AND NOT EXISTS (SELECT 1 FROM approval_vote v WHERE v.approval_id = a.id AND v.approver = p.id)) w
+    SELECT count(*) FILTER (WHERE NOT v.is_answered) AS waiting, md5(string_agg(a.id || ':' || v.votes, ' ' ORDER BY a.id)) AS approvals
+    FROM approval a CROSS JOIN LATERAL (
+      SELECT count(*) AS votes, coalesce(bool_or(o.approver = p.id), false) AS is_answered FROM approval_vote o WHERE o.approval_id = a.id) v
+    WHERE a.approvers @> ARRAY[p.id] AND a.state = 'pending' AND a.expires_at > clock_timestamp()) w
   WHERE l.id = ANY ($1::text[]) AND l.ended_at IS NULL AND l.expires_at > clock_timestamp()
     AND l.last_seen_at > clock_timestamp() - make_interval(secs => $2) AND p.status = 'active'`

@@ -61,6 +61,10 @@ export function ownAffairs({ prisma, query }: Pick<Database, 'prisma' | 'query'>
   }
 
   return {
+    waiting: async (principalId) => {
+      const rows = await query(WAITING, [principalId])
+      return rows.length
+    },
     agents: (principalId, now, { after, limit }) =>
       query<AgentRow>(`${AGENTS} WHERE ($3::text IS NULL OR o.agent_id > $3) ORDER BY o.agent_id LIMIT $4::int`, [
         ...[principalId, now, after ?? null, limit],
@@ -134,6 +138,9 @@ interface AgentRow {
   readonly open_count: bigint | number
   readonly last_issued_at: Date | null
 }
+
+const WAITING = `SELECT 1 AS one FROM approval a WHERE a.approvers @> ARRAY[$1] AND a.state = 'pending' AND a.expires_at > clock_timestamp()
+    AND NOT EXISTS (SELECT 1 FROM approval_vote v WHERE v.approval_id = a.id AND v.approver = $1) LIMIT 100`
 
 const AGENT_COLUMNS = `a.id, a.name, a.description, a.owner, a.status::text AS status, o.open_count,
     (SELECT r.at FROM record r WHERE r.principal = $1 AND r.agent = a.id AND r.kind = 'action_token' AND r.decision = 'issued'

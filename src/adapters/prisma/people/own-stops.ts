@@ -14,7 +14,12 @@ export function ownStops({ transaction }: Pick<Database, 'transaction'>): OwnSto
         if (own === undefined) return undefined
         const ended = await endTree(query, id, REASON, now)
         if (ended.length > 0) {
-          await record(query, deed, { operation: 'delegation.revoke', target: id, agent: own.agent_id, delegation: id }, ended.length)
+          await record(
+            query,
+            deed,
+            { operation: 'delegation.revoke', target: id, agent: own.agent_id, delegation: id },
+            ended.length,
+          )
         }
         return ended.length
       }),
@@ -22,7 +27,12 @@ export function ownStops({ transaction }: Pick<Database, 'transaction'>): OwnSto
       transaction(async (query) => {
         const ended = await endAll(query, agentId, deed.principalId, now)
         if (ended > 0) {
-          await record(query, deed, { operation: 'agent.stop', target: agentId, agent: agentId, delegation: null }, ended)
+          await record(
+            query,
+            deed,
+            { operation: 'agent.stop', target: agentId, agent: agentId, delegation: null },
+            ended,
+          )
         }
         return ended
       }),
