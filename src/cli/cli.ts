@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
+import { jsonText } from '../core/visible.ts'
 import { type AdminApi, adminApi } from './connection/admin-api.ts'
 import { defaultCredentialPath, readCredential } from './connection/credential.ts'
 import { readIssuer } from './connection/issuer.ts'
 import type { Io } from './io.ts'
 import { type Paint, painter } from './output/paint.ts'
-import { jsonText } from './output/visible.ts'
 
 export const DEFAULT_ISSUER = 'http://localhost:3000'
 

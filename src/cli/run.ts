@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { visibleLines } from '../core/visible.ts'
 import { DEFAULT_ISSUER, examples } from './cli.ts'
 import { CliError, EXIT } from './cli-error.ts'
 import { addCommands } from './commands/all.ts'
 import { addCompletion } from './completion/command.ts'
 import type { Io } from './io.ts'
 import { painter } from './output/paint.ts'
-import { visibleLines } from './output/visible.ts'
 
 /**
  * Runs one command line.

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
+import { jsonText, visibleLines } from '../../core/visible.ts'
 import { act, examples } from '../cli.ts'
 import { usageError } from '../cli-error.ts'
 import { refusalOf } from '../connection/refusal-of.ts'
 import { readJsonArgument } from '../input/read-text.ts'
 import type { Io } from '../io.ts'
-import { jsonText, visibleLines } from '../output/visible.ts'
 
 const METHODS = ['GET', 'POST', 'PATCH', 'DELETE']
 

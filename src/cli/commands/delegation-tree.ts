@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { visible } from '../../core/visible.ts'
 import { act, examples } from '../cli.ts'
 import { CliError, EXIT } from '../cli-error.ts'
 import { readPages } from '../connection/pages.ts'
 import { drawTree, ShownNode } from '../explain/draw-tree.ts'
 import type { Io } from '../io.ts'
-import { visible } from '../output/visible.ts'
 import { addPaging, countOf, type PagingOptions } from './paging.ts'
 
 /** `writ delegations tree`. */

@@ -1,14 +1,14 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { explainLimitLeft, LimitLeft } from '../../core/delegation/explain/explain-limits.ts'
 import { isJsonObject } from '../../core/json.ts'
+import { visible } from '../../core/visible.ts'
 import { act, examples } from '../cli.ts'
 import { CliError, EXIT, usageError } from '../cli-error.ts'
 import { readPages } from '../connection/pages.ts'
-import { explainLimitLeft, LimitLeft } from '../explain/explain-limits.ts'
 import { readJsonArgument } from '../input/read-text.ts'
 import type { Io } from '../io.ts'
 import { paintStatus } from '../output/paint.ts'
-import { visible } from '../output/visible.ts'
 
 const DecisionAnswer = z.looseObject({
   decision: z.string(),

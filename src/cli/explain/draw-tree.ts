@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { readConstraint } from '../../core/delegation/constraint.ts'
+import { phrase } from '../../core/delegation/explain/phrase.ts'
 import type { JsonValue } from '../../core/json.ts'
+import { visible } from '../../core/visible.ts'
 import { moment } from '../output/moment.ts'
 import { type Paint, paintStatus } from '../output/paint.ts'
-import { visible } from '../output/visible.ts'
-import { phrase } from './phrase.ts'
 
 /** What of a delegation is drawn. */
 export const ShownNode = z.object({

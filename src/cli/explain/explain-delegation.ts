@@ -1,10 +1,10 @@
 import { z } from 'zod'
+import { type ExplainedType, explainBound } from '../../core/delegation/explain/explain-bound.ts'
+import { explainDelegable, explainLimits, ShownLimits } from '../../core/delegation/explain/explain-limits.ts'
 import { isJsonObject, type JsonValue } from '../../core/json.ts'
+import { visible } from '../../core/visible.ts'
 import { moment, timeOf } from '../output/moment.ts'
 import type { Paint } from '../output/paint.ts'
-import { visible } from '../output/visible.ts'
-import { type ExplainedType, explainBound } from './explain-bound.ts'
-import { explainDelegable, explainLimits, ShownLimits } from './explain-limits.ts'
 
 /** A delegation as the API shows it, as far as it can be explained. */
 export const ShownDelegation = z.looseObject({

@@ -1,4 +1,11 @@
-import { inPlace, type MemberPositions, memberPositions, rootPosition } from '../../core/action/schema-members.ts'
+import {
+  certainSchemas,
+  type MemberPositions,
+  memberNames,
+  memberPositions,
+  requiredOf,
+  rootPosition,
+} from '../../core/action/schema-members.ts'
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts'
 import { NotationError } from './notation-error.ts'
 import { type Clause, type Clauses, readClauses } from './read-clauses.ts'
@@ -100,33 +107,9 @@ function locationsOf({ value, valueAt }: Clause): JsonValue {
   return text.split('|')
 }
 
-const certain = (schema: JsonObject, { positions }: MemberPositions): JsonObject[] =>
-  positions
-    .flatMap((position) => inPlace(schema, position))
-    .flatMap(({ schema: part, isCertain }) => (isCertain && isJsonObject(part) ? [part] : []))
-
-/** Members that every value has. */
-export function requiredOf(schema: JsonObject, described: MemberPositions): readonly string[] {
-  const names = certain(schema, described).flatMap(({ required }) => textsOf(required))
-  return [...new Set(names)]
-}
-
-/** Members that the schema describes by name. */
-export function memberNames(schema: JsonObject, { positions }: MemberPositions): readonly string[] {
-  const names = positions
-    .flatMap((position) => inPlace(schema, position))
-    .flatMap(({ schema: part }) =>
-      isJsonObject(part) && isJsonObject(part.properties) ? Object.keys(part.properties) : [],
-    )
-  return [...new Set(names)]
-}
-
-const textsOf = (value: JsonValue | undefined): string[] =>
-  isJsonArray(value) ? value.filter((item) => typeof item === 'string') : []
-
 /** "One of these members" is not told by `required`: a bound that names none of them would allow nothing. */
 function checkChoices({ type }: Clauses, root: Level, schema: JsonObject): void {
-  for (const part of certain(schema, root.described)) {
+  for (const part of certainSchemas(schema, root.described)) {
     for (const branches of [part.oneOf, part.anyOf]) {
       if (!isJsonArray(branches)) continue
       const choices = branches.map((branch) => (isJsonObject(branch) ? textsOf(branch.required) : []))
@@ -137,3 +120,6 @@ function checkChoices({ type }: Clauses, root: Level, schema: JsonObject): void 
     }
   }
 }
+
+const textsOf = (value: JsonValue | undefined): string[] =>
+  isJsonArray(value) ? value.filter((item) => typeof item === 'string') : []

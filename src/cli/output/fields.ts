@@ -1,9 +1,9 @@
 import { z } from 'zod'
+import { explainLimits, ShownLimits } from '../../core/delegation/explain/explain-limits.ts'
+import { jsonText, visible } from '../../core/visible.ts'
 import type { Item } from '../connection/pages.ts'
-import { explainLimits, ShownLimits } from '../explain/explain-limits.ts'
 import { instant, moment, timeOf } from './moment.ts'
 import { type Paint, paintStatus } from './paint.ts'
-import { jsonText, visible } from './visible.ts'
 
 /** A member of an item of the API, as text for people; a missing one is empty. */
 export function text(item: Item, member: string): string {

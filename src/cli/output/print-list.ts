@@ -1,9 +1,9 @@
+import { visible } from '../../core/visible.ts'
 import type { Cli } from '../cli.ts'
 import type { Item, Listing } from '../connection/pages.ts'
 import { text } from './fields.ts'
 import { paintStatus } from './paint.ts'
 import { table } from './table.ts'
-import { visible } from './visible.ts'
 
 /** Headings, and the member or the text of each. */
 export type Columns = readonly (readonly [heading: string, cell: string | ((item: Item) => string)])[]

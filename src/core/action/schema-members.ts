@@ -97,3 +97,28 @@ function childPosition(place: SchemaPosition, keyword: string, name: string): Sc
 }
 
 const escapePointer = (name: string) => name.replaceAll('~', '~0').replaceAll('/', '~1')
+
+/** The subschemas that every value must satisfy. */
+export const certainSchemas = (schema: JsonObject, { positions }: MemberPositions): JsonObject[] =>
+  positions
+    .flatMap((position) => inPlace(schema, position))
+    .flatMap(({ schema: part, isCertain }) => (isCertain && isJsonObject(part) ? [part] : []))
+
+/** Members that every value has. */
+export function requiredOf(schema: JsonObject, described: MemberPositions): readonly string[] {
+  const names = certainSchemas(schema, described).flatMap(({ required }) => textsOf(required))
+  return [...new Set(names)]
+}
+
+/** Members that the schema describes by name. */
+export function memberNames(schema: JsonObject, { positions }: MemberPositions): readonly string[] {
+  const names = positions
+    .flatMap((position) => inPlace(schema, position))
+    .flatMap(({ schema: part }) =>
+      isJsonObject(part) && isJsonObject(part.properties) ? Object.keys(part.properties) : [],
+    )
+  return [...new Set(names)]
+}
+
+const textsOf = (value: JsonValue | undefined): string[] =>
+  isJsonArray(value) ? value.filter((item) => typeof item === 'string') : []

@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import { windowText } from '../notation/read-limits.ts'
-import { visible } from '../output/visible.ts'
+import { visible } from '../../visible.ts'
 
 const Rate = z.object({ seconds: z.number(), max_uses: z.number() })
 const Sum = z.object({
@@ -53,21 +52,6 @@ function sumLeft({ per, max }: Sum, left: readonly Sum[]): string {
   if (per === undefined) return `${left[0]?.max ?? '?'} left`
   const counted = left.map(({ value = '', max: rest }) => `${rest} ${visible(value)}`)
   return counted.length === 0 ? `${max} of each left` : `${counted.join(', ')} left, of any other all of it`
-}
-
-/** Limits in one line, for a table: `98 left, 3/60s, 7.50 EUR`. Empty without limits. */
-export function limitsLeft(limits: unknown): string {
-  const parsed = ShownLimits.safeParse(limits)
-  if (!parsed.success) return ''
-  const { max_uses, rates = [], sums = [] } = parsed.data.remaining ?? {}
-  return [
-    ...(max_uses === undefined ? [] : [String(max_uses)]),
-    ...rates.map(({ seconds, max_uses: left }) => `${left}/${windowText(seconds)}`),
-    ...sums.map(
-      ({ max, value, seconds }) =>
-        `${max}${value === undefined ? '' : ` ${visible(value)}`}${seconds === undefined ? '' : `/${windowText(seconds)}`}`,
-    ),
-  ].join(', ')
 }
 
 /** Of a dry run: one limit, and what is left of it. */

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { explainBound } from '../../../src/cli/explain/explain-bound.ts'
-import { phrase } from '../../../src/cli/explain/phrase.ts'
-import { emailSend } from '../../../src/core/action/types/email-send.ts'
-import { paymentInitiation } from '../../../src/core/action/types/payment-initiation.ts'
-import { readConstraint } from '../../../src/core/delegation/constraint.ts'
-import type { JsonObject, JsonValue } from '../../../src/core/json.ts'
+import { emailSend } from '../../../../src/core/action/types/email-send.ts'
+import { paymentInitiation } from '../../../../src/core/action/types/payment-initiation.ts'
+import { readConstraint } from '../../../../src/core/delegation/constraint.ts'
+import { explainBound } from '../../../../src/core/delegation/explain/explain-bound.ts'
+import { phrase } from '../../../../src/core/delegation/explain/phrase.ts'
+import type { JsonObject, JsonValue } from '../../../../src/core/json.ts'
 
 const typed = ({ digestible = {}, ...type }: typeof emailSend) => ({
   ...type,

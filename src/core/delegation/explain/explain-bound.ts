@@ -1,10 +1,9 @@
-import { isDigest } from '../../core/action/digest.ts'
-import { memberPositions, rootPosition } from '../../core/action/schema-members.ts'
-import { parseTemplate } from '../../core/action/template.ts'
-import { allowsAbsence, type Constraint, readConstraint } from '../../core/delegation/constraint.ts'
-import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts'
-import { memberNames, requiredOf } from '../notation/to-bound.ts'
-import { visible } from '../output/visible.ts'
+import { isDigest } from '../../action/digest.ts'
+import { memberNames, memberPositions, requiredOf, rootPosition } from '../../action/schema-members.ts'
+import { parseTemplate } from '../../action/template.ts'
+import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from '../../json.ts'
+import { visible } from '../../visible.ts'
+import { allowsAbsence, type Constraint, readConstraint } from '../constraint.ts'
 import { phrase } from './phrase.ts'
 
 /** What of an action type is needed to explain a bound. */

@@ -1,6 +1,6 @@
-import type { Constraint } from '../../core/delegation/constraint.ts'
-import { canonicalJson, isJsonArray, isJsonObject, type JsonValue } from '../../core/json.ts'
-import { visible } from '../output/visible.ts'
+import { canonicalJson, isJsonArray, isJsonObject, type JsonValue } from '../../json.ts'
+import { visible } from '../../visible.ts'
+import type { Constraint } from '../constraint.ts'
 
 /** What a constraint lets a value be, in words; everything that was written is in them. */
 export function phrase(constraint: Constraint): string {
