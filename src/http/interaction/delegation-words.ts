@@ -1,7 +1,7 @@
-import { explainDelegable, explainLimits } from '../../core/delegation/explain/explain-limits.ts'
 import type { OwnDelegation } from '../../commands/people/own-affairs.ts'
-import { seenText } from '../pages/components/seen-text.ts'
+import { explainDelegable, explainLimits, ShownLimits } from '../../core/delegation/explain/explain-limits.ts'
 import { tag } from '../pages/components/parts.ts'
+import { seenText } from '../pages/components/seen-text.ts'
 import { type Html, html } from '../pages/html.ts'
 
 /** In what state a delegation is, in a word; its own end first, then why it is of no use all the same. */
@@ -28,7 +28,7 @@ export function grantedBy({ delegation, givenOnBy }: OwnDelegation): Html {
 
 /** Every limit and what is left of it. Undefined: there are none. */
 export function limitsInWords({ delegation: { limits, remaining } }: OwnDelegation): Html | undefined {
-  const lines = limits === undefined ? [] : explainLimits({ ...limits, remaining: remaining ?? {} })
+  const lines = limits === undefined ? [] : explainLimits(ShownLimits.parse({ ...limits, remaining: remaining ?? {} }))
   if (lines.length === 0) return undefined
   return html`<ul class="limits">${lines.map(({ rule, left }) => html`<li><span>${seenText(rule)}</span> <strong>${seenText(left)}</strong></li>`)}</ul>`
 }

@@ -4,6 +4,7 @@ import type { ApprovalViewPorts } from '../../commands/approvals/find-approval.t
 import type { FollowNewsPorts } from '../../commands/people/follow-news.ts'
 import type { OwnAffairsPorts } from '../../commands/people/own-affairs.ts'
 import type { StopCall, StopOwnPorts } from '../../commands/people/stop-own.ts'
+import type { Refusal } from '../../core/refusal.ts'
 import type { Cursors } from '../cursor.ts'
 import { buttonLink } from '../pages/components/form.ts'
 import { heading } from '../pages/components/parts.ts'
@@ -53,10 +54,15 @@ export const answerNotThere = (parts: Pick<MeParts, 'ports'>, context: Context, 
   })
 
 /** A form that does not count: nothing was done. */
-export const answerFormRefused = (parts: Pick<MeParts, 'ports'>, context: Context, status: number, back: string): Promise<void> =>
+export const answerFormRefused = (
+  parts: Pick<MeParts, 'ports'>,
+  context: Context,
+  { code }: Refusal,
+  back: string,
+): Promise<void> =>
   answerOwnPage(parts, context, {
     title: 'Nothing was changed',
-    status,
+    status: code.startsWith('request_') ? 400 : 403,
     body: html`${heading(
       'Nothing was changed',
       'The form was not sent from a page of this sign-in, or it was damaged on its way. Open the page again, and send it from there.',
@@ -65,7 +71,8 @@ export const answerFormRefused = (parts: Pick<MeParts, 'ports'>, context: Contex
   })
 
 /** What ids are made of: whatever else a path holds is nowhere, and no question for the database. */
-export const isId = (text: string | undefined): text is string => text !== undefined && /^[A-Za-z0-9._-]{1,255}$/.test(text)
+export const isId = (text: string | undefined): text is string =>
+  text !== undefined && /^[A-Za-z0-9._-]{1,255}$/.test(text)
 
 /** One value of a query; a name that comes twice, an empty one and a long one are none. */
 export function queryValue(context: Context, name: string): string | undefined {
@@ -83,8 +90,16 @@ export function positionIn({ cursors }: Pick<MeParts, 'cursors'>, context: Conte
 /** The page behind this one, if there is one: `found` holds one more than is shown. */
 export function nextPage<Item>(
   { cursors }: Pick<MeParts, 'cursors'>,
-  { list, path, query = {} }: { readonly list: string; readonly path: string; readonly query?: Readonly<Record<string, string>> },
-  { found, limit, position }: { readonly found: readonly Item[]; readonly limit: number; readonly position: (item: Item) => string },
+  {
+    list,
+    path,
+    query = {},
+  }: { readonly list: string; readonly path: string; readonly query?: Readonly<Record<string, string>> },
+  {
+    found,
+    limit,
+    position,
+  }: { readonly found: readonly Item[]; readonly limit: number; readonly position: (item: Item) => string },
 ): string | undefined {
   const last = found[limit - 1]
   if (found.length <= limit || last === undefined) return undefined

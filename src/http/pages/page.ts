@@ -18,6 +18,8 @@ export interface PageParts {
   readonly signedIn?: SignedIn | undefined
   /** Which place it is. */
   readonly nav?: Place
+  /** For one decision: no wider than a page of a book. Default: where there is no `nav`. */
+  readonly isNarrow?: boolean
   /** Approvals that wait for the principal: shown beside the place, where it is known. */
   readonly waiting?: number
   /** Origins (or schemes, with the colon) beyond ours to which an answer to a form of the page may lead on. */
@@ -78,7 +80,15 @@ const PLACES: readonly (readonly [place: Place, path: string, name: string])[] =
   ['logins', '/me/logins', 'Sign-in'],
 ]
 
-function document({ title, body, signedIn, nav, waiting, scripts = [] }: PageParts): Html {
+function document({
+  title,
+  body,
+  signedIn,
+  nav,
+  isNarrow = nav === undefined,
+  waiting,
+  scripts = [],
+}: PageParts): Html {
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -97,7 +107,7 @@ ${signedIn === undefined ? html`<span class="brand">${wordmark}</span>` : html`<
 ${signedIn !== undefined && places(signedIn, nav, waiting)}
 </div>
 </header>
-<main id="main" tabindex="-1"${nav === undefined ? html` class="narrow"` : undefined}>
+<main id="main" tabindex="-1"${isNarrow && html` class="narrow"`}>
 ${body}
 </main>
 <footer class="bottom"><p>Writ: one short-lived token for each action, for whom and for what.</p></footer>

@@ -18,17 +18,17 @@ export function actionMembers({ type: _, locations: __, ...members }: JsonObject
 function memberList(members: JsonObject, prefix: string, digestOnly: ReadonlySet<string>): Html {
   return html`<dl class="members">${Object.entries(members).map(
     ([name, value]) =>
-      html`<div><dt>${seenText(name)}</dt><dd>${valueOf(value, `${prefix}${name}`, digestOnly)}</dd></div>`,
+      html`<div><dt>${seenText(name)}</dt><dd>${valueMarkup(value, `${prefix}${name}`, digestOnly)}</dd></div>`,
   )}</dl>`
 }
 
-function valueOf(value: JsonValue, path: string, digestOnly: ReadonlySet<string>): Html {
+function valueMarkup(value: JsonValue, path: string, digestOnly: ReadonlySet<string>): Html {
   if (digestOnly.has(path) && isDigest(value)) return unshown(value.s256)
   if (typeof value === 'string') return textOf(value)
   if (isJsonArray(value)) {
     if (value.length === 0) return html`<span class="dim">empty list</span>`
     // No digest may stand for an element, so there is no path into a list.
-    return html`<ol>${value.map((item) => html`<li>${valueOf(item, '', NONE)}</li>`)}</ol>`
+    return html`<ol>${value.map((item) => html`<li>${valueMarkup(item, '', NONE)}</li>`)}</ol>`
   }
   if (!isJsonObject(value)) return html`<code>${String(value)}</code>`
   if (Object.keys(value).length === 0) return html`<span class="dim">empty object</span>`

@@ -4,10 +4,7 @@ import { type Html, html } from '../html.ts'
 import { seenText } from './seen-text.ts'
 
 /** What a delegation allows, bound by bound, in words: complete, so that who reads it knows all of it. */
-export function boundsInWords(
-  bounds: readonly JsonValue[],
-  types: ReadonlyMap<string, ExplainedType>,
-): Html {
+export function boundsInWords(bounds: readonly JsonValue[], types: ReadonlyMap<string, ExplainedType>): Html {
   return html`<ol class="bounds">${bounds.map((bound) => html`<li>${boundInWords(bound, types)}</li>`)}</ol>`
 }
 

@@ -88,7 +88,9 @@ export function lookAlikeWarning(text: string): string | undefined {
 /** Which they are: a reader sees no difference, and is told. */
 function listed(word: string): string {
   const beyond = [...new Set(word.match(/[^\p{ASCII}]/gu) ?? [])].slice(0, 6)
-  return beyond.length === 0 ? '' : `: ${beyond.map((character) => `${UNSEEN.test(character) ? 'there' : character} is U+${codeOf(character)}`).join(', ')}`
+  return beyond.length === 0
+    ? ''
+    : `: ${beyond.map((character) => `${UNSEEN.test(character) ? 'there' : character} is U+${codeOf(character)}`).join(', ')}`
 }
 
 const SCRIPTS: readonly (readonly [name: string, letters: RegExp])[] = [
