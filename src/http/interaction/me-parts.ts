@@ -34,11 +34,11 @@ export function stopCall(context: Context): StopCall {
 export async function answerOwnPage(
   { ports }: Pick<MeParts, 'ports'>,
   context: Context,
-  page: Omit<PageParts, 'signedIn' | 'waiting' | 'scripts'>,
+  page: Omit<PageParts, 'signedIn' | 'waiting'>,
 ): Promise<void> {
   const signedIn = whoAsks(context)
   const waiting = await ports.own.waiting(signedIn.principalId)
-  answerPage(context, { ...page, signedIn, waiting, scripts: ['follow.js'] })
+  answerPage(context, { ...page, signedIn, waiting })
 }
 
 /** A part of a page that is put in place of the old one when something has changed. */

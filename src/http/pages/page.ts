@@ -24,7 +24,7 @@ export interface PageParts {
   readonly waiting?: number
   /** Origins (or schemes, with the colon) beyond ours to which an answer to a form of the page may lead on. */
   readonly formActions?: readonly string[]
-  /** Names of scripts in assets.ts. The page says what it has to say without them. */
+  /** Names of scripts in assets.ts, beyond the one that every place of a principal has. The page says what it has to say without them. */
   readonly scripts?: readonly string[]
 }
 
@@ -89,6 +89,8 @@ function document({
   waiting,
   scripts = [],
 }: PageParts): Html {
+  // A place of a principal is told what is new for him.
+  const loaded = signedIn === undefined || nav === undefined ? scripts : ['follow.js', ...scripts]
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -98,7 +100,7 @@ function document({
 <title>${title} · Writ</title>
 <link rel="stylesheet" href="${assetPath('style.css')}">
 <link rel="icon" href="${assetPath('icon.svg')}" type="image/svg+xml">
-${scripts.map((name) => html`<script src="${assetPath(name)}" defer></script>\n`)}</head>
+${loaded.map((name) => html`<script src="${assetPath(name)}" defer></script>\n`)}</head>
 <body>
 <a class="skip" href="#main">Skip to the content</a>
 <header class="top${signedIn === undefined ? ' top-plain' : undefined}">
