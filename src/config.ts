@@ -48,6 +48,8 @@ export const Config = z
     clientTokenSeconds: Seconds.max(3_600).default(300),
     /** How long a client attestation is good before the agent asks for another. Unit: seconds. */
     attestationSeconds: Seconds.max(3_600).default(600),
+    /** How long an action waits for somebody's yes, and the longest an agent may ask for. Unit: seconds. */
+    approvalSeconds: Seconds.max(3_600).default(300),
     /** How long an instance of an agent may act after a registered key vouched for it. Unit: seconds. */
     instanceSeconds: Seconds.max(30 * SECONDS_A_DAY).default(SECONDS_A_DAY),
     /** Instances of one agent that may be in force at once; 0: none. */
@@ -130,6 +132,7 @@ const ENVIRONMENT: Readonly<Record<string, readonly [keyof Config, (text: string
   WRIT_ACTION_TOKEN_SECONDS: ['actionTokenSeconds', toNumber],
   WRIT_CLIENT_TOKEN_SECONDS: ['clientTokenSeconds', toNumber],
   WRIT_ATTESTATION_SECONDS: ['attestationSeconds', toNumber],
+  WRIT_APPROVAL_SECONDS: ['approvalSeconds', toNumber],
   WRIT_INSTANCE_SECONDS: ['instanceSeconds', toNumber],
   WRIT_MAX_INSTANCES: ['maxInstances', toNumber],
   WRIT_MAX_DELEGATION_SECONDS: ['maxDelegationSeconds', toNumber],

@@ -43,6 +43,7 @@ import { revocationEvents } from './adapters/revocations/revocation-events.ts'
 import { revocationFeed } from './adapters/revocations/revocation-feed.ts'
 import { traced } from './adapters/tracing/traced.ts'
 import { openTracing } from './adapters/tracing/tracing.ts'
+import { openApprovals } from './approvals.ts'
 import { authorizeAdministrator } from './commands/authorize-administrator.ts'
 import type { Config } from './config.ts'
 import { actionTypesRouter } from './http/action-types.ts'
@@ -51,6 +52,7 @@ import { createApp } from './http/app.ts'
 import { cursors } from './http/cursor.ts'
 import { listen } from './http/listen.ts'
 import { attestationEndpoint } from './http/oauth/attestation.ts'
+import { backchannelEndpoint } from './http/oauth/backchannel.ts'
 import { enrolmentEndpoint } from './http/oauth/enrolment.ts'
 import { introspectionEndpoint } from './http/oauth/introspection.ts'
 import { jwks } from './http/oauth/jwks.ts'
@@ -221,6 +223,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       directory: traced(tracing, directory, { client: 'read the client', delegation: 'read the delegation' }),
       issuance: traced(tracing, used.remembering(issuance), { commit: 'commit' }),
       signer: traced(tracing, keys, { signAccessToken: 'sign' }),
+      ...openApprovals({ database, encryption, config }),
       strangers,
       actionTokens: actionTokens(issuer, keys),
       tokenStatus: tokenStatus(query),
@@ -265,6 +268,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       revocation: revocationEndpoint({ ports, throttle, nextNonce }),
       receipts: receiptsEndpoint({ ports, throttle, nextNonce }),
       attestation: attestationEndpoint({ ports, throttle, nextNonce }),
+      backchannel: backchannelEndpoint({ ports, throttle, nextNonce }),
       enrolment: enrolmentEndpoint({ ports, throttle, nextNonce }),
       revocationFeed: revocationFeedEndpoint({ ports, nextNonce }),
       ownDelegations: ownDelegationsEndpoint({
