@@ -249,7 +249,17 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     }
     const nextNonce = nonces && (() => nonces.next(clock()))
     const throttle = failureThrottle(rateLimiter(config.failedAuthentications), clock)
-    const people = openPeople({ issuer, config, database, ids: systemIds, now: clock, strangers, throttle })
+    const people = openPeople({
+      issuer,
+      config,
+      database,
+      ids: systemIds,
+      now: clock,
+      strangers,
+      throttle,
+      sealing: encryption,
+      onceOnly: store.markOnce,
+    })
     const serve = createApp({
       token: tokenEndpoint({
         ports,
