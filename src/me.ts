@@ -31,12 +31,3 @@ export function openMe({ config, database, sessions, approvals, directory, curso
   const ports = { now, ids, directory, approvals, news, own: ownAffairs(database), stops: ownStops(database) }
   return { router: meRouter({ sessions, cursors, ports }), stop: news.stop }
 }
-
-export const NO_APPROVALS: Approvals = {
-  find: async () => undefined,
-  findByAuthReqId: async () => undefined,
-  page: async () => [],
-  answer: async () => ({ outcome: 'not_found', state: 'void' }),
-  countPoll: async () => ({ isTooSoon: false, intervalSeconds: 5, expiresInSeconds: 0 }),
-  makeVoid: async () => {},
-}

@@ -66,7 +66,8 @@ import { failureThrottle } from './http/oauth/throttle.ts'
 import { tokenEndpoint } from './http/oauth/token.ts'
 import { rateLimiter } from './http/rate-limit.ts'
 import { shedding } from './http/shed.ts'
-import { NO_APPROVALS, openMe } from './me.ts'
+import { openMe } from './me.ts'
+import { openOutgoing } from './outgoing.ts'
 import { openPeople } from './people.ts'
 import type { Clock } from './ports.ts'
 import { createKeyObjectCache } from './wire/key-object-cache.ts'
@@ -192,6 +193,8 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     })
     // Ended before the port drains: a follower never ends by itself.
     closing.push(feed.stop)
+    const outgoing = openOutgoing({ issuer, config, query, encryption, onFault })
+    closing.push(outgoing.stop)
     const clientRequests = rateLimiter(config.clientRequests)
     const clientFailures = rateLimiter(config.clientRequests)
     const subjectTokenKeeper = subjectTokens(issuer, keys)
@@ -247,10 +250,20 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     }
     const nextNonce = nonces && (() => nonces.next(clock()))
     const throttle = failureThrottle(rateLimiter(config.failedAuthentications), clock)
-    const people = openPeople({ issuer, config, database, ids: systemIds, now: clock, strangers, throttle })
+    const people = openPeople({
+      issuer,
+      config,
+      database,
+      ids: systemIds,
+      now: clock,
+      strangers,
+      throttle,
+      sealing: encryption,
+      onceOnly: store.markOnce,
+    })
     const me = openMe({
       ...{ config, database, directory, onFault, sessions: people.sessions, cursors: cursors(cursorSecret) },
-      ...{ approvals: NO_APPROVALS, ids: systemIds, now: clock },
+      ...{ approvals: ports.approvals, ids: systemIds, now: clock },
     })
     // Ended before the port drains, like the feed.
     closing.push(me.stop)

@@ -29,7 +29,9 @@ export async function inbox(parts: MeParts, context: Context): Promise<void> {
     { list: name, path: '/me/approvals', query },
     { found, limit: APPROVALS_A_PAGE, position },
   )
-  const items = found.slice(0, APPROVALS_A_PAGE).map((approval) => approvalItem(approval, principalId, now))
+  // One that rests on what has changed waits for nobody any more.
+  const shown = found.slice(0, APPROVALS_A_PAGE).filter((approval) => isAll || approval.state === 'pending')
+  const items = shown.map((approval) => approvalItem(approval, principalId, now))
   await answerOwnPage(parts, context, {
     title: 'Approvals',
     nav: 'approvals',

@@ -118,6 +118,7 @@ const NEWS = `SELECT l.id AS login, w.waiting, coalesce(w.approvals, '') AS appr
     SELECT count(*) FILTER (WHERE NOT v.is_answered) AS waiting, md5(string_agg(a.id || ':' || v.votes, ' ' ORDER BY a.id)) AS approvals
     FROM approval a CROSS JOIN LATERAL (
       SELECT count(*) AS votes, coalesce(bool_or(o.approver = p.id), false) AS is_answered FROM approval_vote o WHERE o.approval_id = a.id) v
-    WHERE a.approvers @> ARRAY[p.id] AND a.state = 'pending' AND a.expires_at > clock_timestamp()) w
+    WHERE a.approvers @> ARRAY[p.id] AND a.state = 'pending' AND a.expires_at > clock_timestamp()
+      AND writ_approval_stands(a, clock_timestamp())) w
   WHERE l.id = ANY ($1::text[]) AND l.ended_at IS NULL AND l.expires_at > clock_timestamp()
     AND l.last_seen_at > clock_timestamp() - make_interval(secs => $2) AND p.status = 'active'`

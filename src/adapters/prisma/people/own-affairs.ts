@@ -1,5 +1,4 @@
-import type { AuditRecord } from '../../../account-ports.ts'
-import type { Page, RegisteredDelegation } from '../../../admin-ports.ts'
+import type { AuditRecord, Page, RegisteredDelegation } from '../../../admin-ports.ts'
 import type { Status } from '../../../core/agent/client.ts'
 import type { OwnAffairs, OwnAgent, OwnDelegation, OwnEntry } from '../../../me-ports.ts'
 import type { Database } from '../open-database.ts'
@@ -140,6 +139,7 @@ interface AgentRow {
 }
 
 const WAITING = `SELECT 1 AS one FROM approval a WHERE a.approvers @> ARRAY[$1] AND a.state = 'pending' AND a.expires_at > clock_timestamp()
+    AND writ_approval_stands(a, clock_timestamp())
     AND NOT EXISTS (SELECT 1 FROM approval_vote v WHERE v.approval_id = a.id AND v.approver = $1) LIMIT 100`
 
 const AGENT_COLUMNS = `a.id, a.name, a.description, a.owner, a.status::text AS status, o.open_count,
