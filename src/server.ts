@@ -66,6 +66,7 @@ import { failureThrottle } from './http/oauth/throttle.ts'
 import { tokenEndpoint } from './http/oauth/token.ts'
 import { rateLimiter } from './http/rate-limit.ts'
 import { shedding } from './http/shed.ts'
+import { openMe } from './me.ts'
 import { openOutgoing } from './outgoing.ts'
 import { openPeople } from './people.ts'
 import type { Clock } from './ports.ts'
@@ -249,7 +250,23 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     }
     const nextNonce = nonces && (() => nonces.next(clock()))
     const throttle = failureThrottle(rateLimiter(config.failedAuthentications), clock)
-    const people = openPeople({ issuer, config, database, ids: systemIds, now: clock, strangers, throttle })
+    const people = openPeople({
+      issuer,
+      config,
+      database,
+      ids: systemIds,
+      now: clock,
+      strangers,
+      throttle,
+      sealing: encryption,
+      onceOnly: store.markOnce,
+    })
+    const me = openMe({
+      ...{ config, database, directory, onFault, sessions: people.sessions, cursors: cursors(cursorSecret) },
+      ...{ approvals: ports.approvals, ids: systemIds, now: clock },
+    })
+    // Ended before the port drains, like the feed.
+    closing.push(me.stop)
     const serve = createApp({
       token: tokenEndpoint({
         ports,
@@ -287,7 +304,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
         throttle,
         nextNonce,
       }),
-      pages: people.routers,
+      pages: [...people.routers, me.router],
       isReady: async () => {
         await query('SELECT 1')
         return keys.active() !== undefined
