@@ -1,4 +1,5 @@
 import type { AdminRecord, RecordReader, StopReader, StopStore } from './account-ports.ts'
+import type { Approvals } from './approval-ports.ts'
 import type { DownstreamRuleReader, DownstreamRuleStore, TreeNode } from './chain-ports.ts'
 import type { ActionTypeDefinition } from './core/action/action-type.ts'
 import type { PublicJwk, Status } from './core/agent/client.ts'
@@ -331,6 +332,7 @@ export interface RegistryWriter {
   readonly signInLinks: SignInLinkStore
   readonly downstreamRules: DownstreamRuleStore
   readonly delegations: DelegationStore
+  readonly approvals: Pick<Approvals, 'find' | 'answer'>
   readonly counters: CounterReader
   readonly records: RecordReader & { readonly add: (record: AdminRecord) => Promise<void> }
   readonly signingKeys: SigningKeyStore

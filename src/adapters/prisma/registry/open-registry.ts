@@ -1,6 +1,7 @@
 import type { Registry, RegistryWriter } from '../../../admin-ports.ts'
 import { isRefusal, type Refusal } from '../../../core/refusal.ts'
 import type { KeyEncryption } from '../../keys/key-encryption.ts'
+import { approvals } from '../approvals.ts'
 import { readUsed } from '../limit-counters.ts'
 import type { Database } from '../open-database.ts'
 import { actionTypeStore } from './action-types.ts'
@@ -74,6 +75,7 @@ class RolledBack extends Error {
 }
 
 function storesOn(client: TransactionClient, encryption: KeyEncryption, onWrite: () => void): RegistryWriter {
+  const query = queryOn(client)
   return {
     entities: {
       agent: agentStore(client),
@@ -88,7 +90,9 @@ function storesOn(client: TransactionClient, encryption: KeyEncryption, onWrite:
     signInLinks: signInLinkStore(client),
     downstreamRules: downstreamRuleStore(client),
     delegations: delegationStore(client),
-    counters: { used: (charges) => readUsed(queryOn(client), charges) },
+    // Inside of the transaction that is open already.
+    approvals: approvals({ query, transaction: (work) => work(query) }, async () => {}),
+    counters: { used: (charges) => readUsed(query, charges) },
     records: recordStore(client),
     stop: stopStore(client),
     signingKeys: signingKeyStore(client, encryption, onWrite),
