@@ -1,5 +1,6 @@
 import type { AdminRecord, RecordReader, StopReader, StopStore } from './account-ports.ts'
 import type { DownstreamRuleReader, DownstreamRuleStore, TreeNode } from './chain-ports.ts'
+import type { ConsentModel } from './consent-ports.ts'
 import type { ActionTypeDefinition } from './core/action/action-type.ts'
 import type { PublicJwk, Status } from './core/agent/client.ts'
 import type { ApprovalRule } from './core/delegation/approval-rule.ts'
@@ -331,6 +332,8 @@ export interface RegistryWriter {
   readonly records: RecordReader & { readonly add: (record: AdminRecord) => Promise<void> }
   readonly signingKeys: SigningKeyStore
   readonly stop: StopStore
+  /** Marks what a principal was asked for as answered. False: it was answered before, or is over. */
+  readonly takeConsent: (model: ConsentModel, handle: string) => Promise<boolean>
   /** Withdraws a token until it would expire; withdrawing it twice is the same. */
   readonly revokeToken: (jti: string, expiresAt: Date, revokedBy: string) => Promise<void>
   /** Keeps the answer to a POST that holds the key since `claimedAt`. False: another one took it over meanwhile. */
