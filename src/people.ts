@@ -5,7 +5,9 @@ import { signInLinks } from './adapters/prisma/people/sign-in-links.ts'
 import { currentLogin } from './commands/people/logins.ts'
 import type { Config } from './config.ts'
 import type { FailureThrottle } from './http/oauth/throttle.ts'
+import { loginRouter } from './http/pages/me/login-routes.ts'
 import { type Sessions, sessions } from './http/pages/session.ts'
+import { signInRouter } from './http/pages/sign-in/sign-in-routes.ts'
 import type { Clock, Ids, StrangerTally } from './ports.ts'
 
 export interface PeopleParts {
@@ -24,7 +26,7 @@ export interface People {
   readonly routers: readonly Router[]
 }
 
-export function openPeople({ issuer, config, database, ids, strangers }: PeopleParts): People {
+export function openPeople({ issuer, config, database, ids, now, strangers, throttle }: PeopleParts): People {
   const ports = {
     ids,
     strangers,
@@ -38,5 +40,11 @@ export function openPeople({ issuer, config, database, ids, strangers }: PeopleP
     loginSeconds: config.loginSeconds,
     findLogin: (secret) => currentLogin(ports, secret),
   })
-  return { sessions: session, routers: [] }
+  return {
+    sessions: session,
+    routers: [
+      signInRouter({ issuer, sessions: session, throttle, ports, now }),
+      loginRouter({ sessions: session, ports, now }),
+    ],
+  }
 }

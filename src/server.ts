@@ -272,6 +272,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
           ...ports,
           maxDelegationSeconds: config.maxDelegationSeconds,
           administratorsGrantForPersons: config.administratorsGrantForPersons,
+          signInLinkSeconds: config.signInLinkSeconds,
         },
         authorize: (call, need) => authorizeAdministrator(ports, call, need),
         signSubjectToken: ports.subjectTokens.sign,

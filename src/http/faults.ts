@@ -16,7 +16,7 @@ export function faults({ isUnavailable, logFault }: FaultParts): Middleware {
     try {
       await next()
     } catch (error) {
-      logFault({ error, requestId: context.state.requestId, path: context.path })
+      logFault({ error, requestId: context.state.requestId, path: loggedPath(context.path) })
       if (context.res.headersSent) throw error
       if (isAdmin(context)) {
         const isAway = isUnavailable(error)
@@ -51,5 +51,8 @@ function answerFault(door: Door, isAway: boolean): void {
   door.set('Cache-Control', 'no-store')
   door.body = { error: 'server_error', error_description: `request ${door.state.requestId}` }
 }
+
+/** A path as the operators' log may hold it: of one-time links everything but the secret. */
+const loggedPath = (path: string): string => path.replace(/^(\/sign-in\/link\/).*/s, '$1…')
 
 export const isAdmin = ({ path }: Context) => path === '/admin' || path.startsWith('/admin/')

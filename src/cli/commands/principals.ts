@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import { act, examples } from '../cli.ts'
 import type { Io } from '../io.ts'
 import { addList, addShow, addUpdate, addVerbs, type Kind } from './registered.ts'
+import { addSignInLinks } from './sign-in-links.ts'
 
 const PRINCIPALS: Kind = {
   ...{ plural: 'principals', noun: 'principal', article: 'a', path: '/admin/principals', id: '<id>', sample: 'alice' },
@@ -28,6 +29,7 @@ export function addPrincipals(program: Command, io: Io): void {
   principals.description('Principals: the persons, organizations and services on whose behalf agents act.')
   examples(principals, [
     ['writ principals create alice --name "Alice" --email alice@example.com'],
+    ['writ principals sign-in-link alice', 'let her see and decide herself'],
     ['writ principals suspend alice', 'every delegation of hers stops at once'],
   ])
   const create = memberOptions(principals.command('create <id>').summary('register a principal'))
@@ -59,4 +61,5 @@ export function addPrincipals(program: Command, io: Io): void {
     sample: '--email alice@example.com',
   })
   addVerbs(principals, io, PRINCIPALS, ['suspend', 'resume'])
+  addSignInLinks(principals, io)
 }

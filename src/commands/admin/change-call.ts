@@ -12,6 +12,8 @@ export interface AdminPorts {
   /** How long a delegation may last, and lasts where nothing is said. Unit: seconds. */
   readonly maxDelegationSeconds: number
   readonly administratorsGrantForPersons: boolean
+  /** How long a sign-in link is good where nothing is said. Unit: seconds. */
+  readonly signInLinkSeconds: number
 }
 
 /** One call that changes something. `Outcome` is what the administrator is answered with. */

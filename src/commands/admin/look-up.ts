@@ -10,6 +10,7 @@ import type {
   RegisteredEnrolment,
   RegisteredInstance,
   RegisteredKey,
+  RegisteredSignInLink,
   RegisteredSigningKey,
 } from '../../admin-ports.ts'
 import { type Refusal, refuse } from '../../core/refusal.ts'
@@ -90,6 +91,18 @@ export async function lookUpEnrolments(
   return agent === undefined
     ? refuse('not_found', 'there is none of this id')
     : ports.registry.read.enrolments.page(agentId, page)
+}
+
+/** Sign-in links of a principal, newest first. */
+export async function lookUpSignInLinks(
+  ports: ReadPorts,
+  principalId: string,
+  page: Page,
+): Promise<readonly RegisteredSignInLink[] | Refusal> {
+  const principal = await ports.registry.read.entities.principal.find(principalId)
+  return principal === undefined
+    ? refuse('not_found', 'there is none of this id')
+    : ports.registry.read.signInLinks.page(principalId, page)
 }
 
 export async function lookUpDelegation(ports: ReadPorts, id: string): Promise<RegisteredDelegation | Refusal> {

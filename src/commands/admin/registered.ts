@@ -14,6 +14,7 @@ export type {
   RegisteredInstance,
   RegisteredKey,
   RegisteredResource,
+  RegisteredSignInLink,
   RegisteredSigningKey,
   SignSubjectToken,
   StoredAnswer,

@@ -3,6 +3,8 @@ import { type Refusal, refuse } from '../../core/refusal.ts'
 import type { Login, Logins } from '../../people-ports.ts'
 import type { Ids } from '../../ports.ts'
 
+export type { Login } from '../../people-ports.ts'
+
 export interface LoginPorts {
   readonly logins: Logins
   readonly ids: Ids

@@ -22,7 +22,7 @@ export const Problem = z
 /** By the first segment of a path. */
 export const TAGS: Readonly<Record<string, string>> = {
   agents: 'Agents, their keys, and one-time codes by which they bind a key themselves.',
-  principals: 'On whose behalf agents act.',
+  principals: 'On whose behalf agents act, and one-time links by which they sign in.',
   resources: 'Where agents act, and the keys by which resource servers authenticate.',
   'action-types': 'What can be done, and how each action is written.',
   delegations: 'Who lets which agent do what, within which bounds, until when.',
@@ -61,6 +61,7 @@ export const PARAMETERS: Readonly<Record<string, JsonObject>> = {
   path_id: segment('id', 'The id, or the name of an action type, percent-encoded.'),
   path_kid: segment('kid', 'The RFC 7638 thumbprint of a key.'),
   path_enrolment: segment('enrolment', 'The id of an enrolment.'),
+  path_link: segment('link', 'The id of a sign-in link.'),
   path_rule: segment('rule', 'The id of a downstream rule.'),
   path_jti: segment('jti', 'The "jti" of a token.'),
   limit: {

@@ -12,6 +12,7 @@ import { openapiRoute } from './openapi.ts'
 import { principalRoutes } from './principal-routes.ts'
 import { resourceRoutes } from './resource-routes.ts'
 import type { Route } from './route.ts'
+import { signInLinkRoutes } from './sign-in-link-routes.ts'
 
 /** The whole admin API, one row a route; the last one describes all of them. */
 export function adminRoutes(issuer: string): readonly Route[] {
@@ -24,6 +25,7 @@ const rows = (issuer: string): readonly Route[] => [
   ...enrolmentRoutes,
   ...instanceRoutes,
   ...principalRoutes,
+  ...signInLinkRoutes(issuer),
   ...resourceRoutes(issuer),
   ...downstreamRoutes,
   ...actionTypeRoutes,

@@ -88,6 +88,7 @@ export async function startAdminServer(
       registry,
       directory: directory(database.query, catalogue),
       maxDelegationSeconds: 90 * 86_400,
+      signInLinkSeconds: 900,
       administratorsGrantForPersons: settings.administratorsGrantForPersons ?? true,
     },
     authorize: async ({ token, method, url }, need) => {

@@ -29,6 +29,8 @@ const OPERATIONS = `
   /admin/agents/{id}/instances/{kid} DELETE GET
   /admin/principals GET POST
   /admin/principals/{id} GET PATCH
+  /admin/principals/{id}/sign-in-links DELETE GET POST
+  /admin/principals/{id}/sign-in-links/{link} DELETE
   /admin/principals/{id}/suspend POST
   /admin/principals/{id}/resume POST
   /admin/resources GET POST
@@ -71,6 +73,7 @@ const BODIES = [
   ['DELETE', '/admin/agents/{id}/instances/{kid}', 'reason'],
   ['POST', '/admin/principals', 'email id* kind name'],
   ['PATCH', '/admin/principals/{id}', 'email name'],
+  ['POST', '/admin/principals/{id}/sign-in-links', 'expires_in'],
   [
     'POST',
     '/admin/resources',
@@ -325,6 +328,11 @@ describe('what is answered', () => {
     await done('DELETE', `/agents/agent/enrolments/${first.id}`)
     await done('GET', `/agents/agent/enrolments/${first.id}`)
     await done('DELETE', '/agents/agent/enrolments')
+
+    const link = await done('POST', '/principals/principal/sign-in-links', { expires_in: 60 })
+    await done('GET', '/principals/principal/sign-in-links')
+    await done('DELETE', `/principals/principal/sign-in-links/${link.id}`)
+    await done('DELETE', '/principals/principal/sign-in-links')
 
     await server.database.query(
       `INSERT INTO key (kid, owner_id, jwk, vouched_by, expires_at) VALUES ($1, 'agent', $2::jsonb, $3, now() + interval '1 day')`,

@@ -16,6 +16,7 @@ import { keyStore } from './keys.ts'
 import { principalStore } from './principals.ts'
 import { recordStore } from './records.ts'
 import { resourceStore } from './resources.ts'
+import { signInLinkStore } from './sign-in-links.ts'
 import { signingKeyStore } from './signing-keys.ts'
 import { stopStore } from './stop.ts'
 import { queryOn, type TransactionClient } from './transaction-client.ts'
@@ -85,6 +86,7 @@ function storesOn(client: TransactionClient, encryption: KeyEncryption, onWrite:
     keys: keyStore(client),
     instances: instanceStore(client),
     enrolments: enrolmentStore(client),
+    signInLinks: signInLinkStore(client),
     downstreamRules: downstreamRuleStore(client),
     delegations: delegationStore(client),
     counters: { used: (charges) => readUsed(queryOn(client), charges) },

@@ -1,0 +1,31 @@
+import type { Page } from './admin-ports.ts'
+
+/** One-time sign-in links as administrators make and see them. A part of admin-ports.ts. */
+
+/** A link, but for its code. */
+export interface RegisteredSignInLink {
+  readonly id: string
+  readonly principalId: string
+  readonly createdBy: string
+  readonly createdAt: Date
+  readonly expiresAt: Date
+  readonly usedAt: Date | null
+  readonly withdrawnAt: Date | null
+}
+
+export type NewSignInLink = Omit<RegisteredSignInLink, 'usedAt' | 'withdrawnAt'> & {
+  /** SHA-256 of the code, base64url. */
+  readonly codeHash: string
+}
+
+export interface SignInLinkReader {
+  readonly find: (principalId: string, id: string) => Promise<RegisteredSignInLink | undefined>
+  /** Newest first. */
+  readonly page: (principalId: string, page: Page) => Promise<readonly RegisteredSignInLink[]>
+}
+
+export interface SignInLinkStore extends SignInLinkReader {
+  readonly add: (link: NewSignInLink) => Promise<void>
+  /** Withdraws what is open, one or all, and tells which. */
+  readonly withdraw: (principalId: string, id: string | undefined, now: Date) => Promise<readonly string[]>
+}
