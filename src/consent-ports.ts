@@ -59,7 +59,7 @@ export interface FlowDelegations {
    * Uses up what the delegation is fetched with, and records that its subject token is about to be signed, in one transaction: of
    * two that fetch it at once, one does.
    */
-  readonly redeem: (redemption: Redemption) => Promise<'redeemed' | 'used_before' | 'fallen'>
+  readonly redeem: (redemption: Redemption) => Promise<FlowDelegation | 'used_before' | 'fallen'>
   /** Ends it and what was given on from it: its code was presented twice. */
   readonly revoke: (id: string, entry: { readonly recordId: string; readonly requestId: string }) => Promise<void>
 }

@@ -13,6 +13,7 @@ interface DelegationRow {
   readonly expires_at: Date
 }
 
+const COLUMNS = 'd.id, d.principal_id, d.agent_id, d.authorization_details, d.created_at, d.expires_at'
 /** A delegation that lets something happen now; `$1` is its id. */
 const STANDING = `d.id = $1 AND d.status = 'active' AND d.expires_at > clock_timestamp()
   AND EXISTS (SELECT 1 FROM principal p WHERE p.id = d.principal_id AND p.status = 'active')
@@ -23,8 +24,7 @@ export function flowDelegations({ query, transaction }: Pick<Database, 'query' |
   return {
     find: async (id) => {
       const [row] = await query<DelegationRow>(
-        `SELECT d.id, d.principal_id, d.agent_id, d.authorization_details, d.created_at, d.expires_at
-         FROM delegation d WHERE ${STANDING}`,
+        `SELECT ${COLUMNS} FROM delegation d WHERE ${STANDING}`,
         [id],
       )
       return row && toDelegation(row)
@@ -37,17 +37,24 @@ export function flowDelegations({ query, transaction }: Pick<Database, 'query' |
           [model, createHash('sha256').update(id).digest()],
         )
         if (used.length === 0) return 'used_before'
-        const because = JSON.stringify({ operation: 'delegation.redeem', target: delegationId, by: model })
-        const recorded = await inside(
+        // Held to the end of the transaction: what ends it comes before, and is seen, or after.
+        const [row] = await inside<DelegationRow & { resource: string | null }>(
+          `SELECT ${COLUMNS}, d.resource FROM delegation d
+           WHERE ${STANDING} AND NOT EXISTS (SELECT 1 FROM generation WHERE stopped_at IS NOT NULL) FOR SHARE OF d`,
+          [delegationId],
+        )
+        if (row === undefined) return 'fallen'
+        await inside(
           `INSERT INTO record (id, kind, decision, client, agent, principal, delegation, resource, jkt, because,
              token_issued_at, token_expires_at, request_id)
-           SELECT $2, 'delegation', 'issued', d.agent_id, d.agent_id, d.principal_id, d.id, d.resource, $3, $4::jsonb,
-             d.created_at, d.expires_at, $5
-           FROM delegation d WHERE ${STANDING} AND NOT EXISTS (SELECT 1 FROM generation WHERE stopped_at IS NOT NULL)
-           RETURNING 1 AS one`,
-          [delegationId, recordId, jkt, because, requestId],
+           VALUES ($1, 'delegation', 'issued', $2, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, $10)`,
+          [
+            ...[recordId, row.agent_id, row.principal_id, row.id, row.resource, jkt],
+            JSON.stringify({ operation: 'delegation.redeem', target: delegationId, by: model }),
+            ...[row.created_at, row.expires_at, requestId],
+          ],
         )
-        return recorded.length === 1 ? 'redeemed' : 'fallen'
+        return toDelegation(row)
       }),
     revoke: (id, { recordId, requestId }) =>
       transaction(async (inside) => {
