@@ -1,3 +1,4 @@
+import type { ApprovalToOpen, OpenedApproval } from './approval-ports.ts'
 import type { ActionType } from './core/action/action-type.ts'
 import type { Resource } from './core/action/resource.ts'
 import type { ActorClaim } from './core/agent/actor-chain.ts'
@@ -167,6 +168,7 @@ export type RecordKind =
   | 'revocation'
   | 'delegation'
   | 'receipt'
+  | 'approval'
   | 'admin'
   | 'principal'
 
@@ -181,6 +183,8 @@ export interface DecidedOn {
   readonly resourceVersion: number
   /** Of the resource server that asks on the strength of a token it was called with: its version, and so its rules'. */
   readonly clientVersion?: number
+  /** A delegation of the chain has a rule by which somebody may be asked, and it was looked at. */
+  readonly knowsRule?: true
 }
 
 /** The agent's own name for the step it is in: a repeat is given the same token again. */
@@ -205,6 +209,17 @@ export type CommitEntry = {
       /** What it counts at every limit that it stands under. */
       readonly charges: readonly Charge[]
       readonly turn?: TurnClaim
+      /** The approval that it redeems. */
+      readonly approval?: string
+    }
+  /** Held to all that an issuance is held to; counted nowhere, and somebody is asked. */
+  | {
+      readonly decision: 'pending'
+      readonly record: RecordEntry
+      readonly decidedOn: DecidedOn
+      readonly charges: readonly Charge[]
+      readonly turn?: TurnClaim
+      readonly opens: ApprovalToOpen
     }
   | {
       readonly decision: 'refused'
@@ -221,6 +236,8 @@ export type CommitOutcome =
   | { readonly outcome: 'committed'; readonly isStored: boolean }
   /** Of a turn: nothing was recorded or counted; these claims were, and are signed again. */
   | { readonly outcome: 'repeat'; readonly claimsJson: string }
+  /** Somebody is asked: from now on, or was already for the very same. */
+  | { readonly outcome: 'pending'; readonly opened: OpenedApproval }
   | {
       readonly outcome: 'refused'
       readonly code: RefusalCode

@@ -43,6 +43,7 @@ import { revocationEvents } from './adapters/revocations/revocation-events.ts'
 import { revocationFeed } from './adapters/revocations/revocation-feed.ts'
 import { traced } from './adapters/tracing/traced.ts'
 import { openTracing } from './adapters/tracing/tracing.ts'
+import { openApprovals } from './approvals.ts'
 import { authorizeAdministrator } from './commands/authorize-administrator.ts'
 import type { Config } from './config.ts'
 import { actionTypesRouter } from './http/action-types.ts'
@@ -51,6 +52,7 @@ import { createApp } from './http/app.ts'
 import { cursors } from './http/cursor.ts'
 import { listen } from './http/listen.ts'
 import { attestationEndpoint } from './http/oauth/attestation.ts'
+import { backchannelEndpoint } from './http/oauth/backchannel.ts'
 import { enrolmentEndpoint } from './http/oauth/enrolment.ts'
 import { introspectionEndpoint } from './http/oauth/introspection.ts'
 import { jwks } from './http/oauth/jwks.ts'
@@ -64,6 +66,7 @@ import { failureThrottle } from './http/oauth/throttle.ts'
 import { tokenEndpoint } from './http/oauth/token.ts'
 import { rateLimiter } from './http/rate-limit.ts'
 import { shedding } from './http/shed.ts'
+import { openOutgoing } from './outgoing.ts'
 import { openPeople } from './people.ts'
 import type { Clock } from './ports.ts'
 import { createKeyObjectCache } from './wire/key-object-cache.ts'
@@ -189,6 +192,8 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     })
     // Ended before the port drains: a follower never ends by itself.
     closing.push(feed.stop)
+    const outgoing = openOutgoing({ issuer, config, query, encryption, onFault })
+    closing.push(outgoing.stop)
     const clientRequests = rateLimiter(config.clientRequests)
     const clientFailures = rateLimiter(config.clientRequests)
     const subjectTokenKeeper = subjectTokens(issuer, keys)
@@ -221,6 +226,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       directory: traced(tracing, directory, { client: 'read the client', delegation: 'read the delegation' }),
       issuance: traced(tracing, used.remembering(issuance), { commit: 'commit' }),
       signer: traced(tracing, keys, { signAccessToken: 'sign' }),
+      ...openApprovals({ database, encryption, config }),
       strangers,
       actionTokens: actionTokens(issuer, keys),
       tokenStatus: tokenStatus(query),
@@ -243,7 +249,17 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     }
     const nextNonce = nonces && (() => nonces.next(clock()))
     const throttle = failureThrottle(rateLimiter(config.failedAuthentications), clock)
-    const people = openPeople({ issuer, config, database, ids: systemIds, now: clock, strangers, throttle })
+    const people = openPeople({
+      issuer,
+      config,
+      database,
+      ids: systemIds,
+      now: clock,
+      strangers,
+      throttle,
+      sealing: encryption,
+      onceOnly: store.markOnce,
+    })
     const serve = createApp({
       token: tokenEndpoint({
         ports,
@@ -255,6 +271,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       revocation: revocationEndpoint({ ports, throttle, nextNonce }),
       receipts: receiptsEndpoint({ ports, throttle, nextNonce }),
       attestation: attestationEndpoint({ ports, throttle, nextNonce }),
+      backchannel: backchannelEndpoint({ ports, throttle, nextNonce }),
       enrolment: enrolmentEndpoint({ ports, throttle, nextNonce }),
       revocationFeed: revocationFeedEndpoint({ ports, nextNonce }),
       ownDelegations: ownDelegationsEndpoint({

@@ -100,7 +100,8 @@ export async function refuseUnlessStale(
     ...(decidedOn !== undefined && { decidedOn }),
   })
   if (committed.outcome === 'stale') return 'stale'
-  if (committed.outcome === 'repeat') throw new Error('a refusal repeats nothing')
+  if (committed.outcome === 'repeat' || committed.outcome === 'pending')
+    throw new Error('a refusal repeats and opens nothing')
   const said = committed.outcome === 'refused' ? refuse(committed.code, commitDetail(committed.code)) : refusal
   return refusedByCommit(ports, said, record, committed.isStored, wasAdmitted)
 }

@@ -5,6 +5,7 @@ import { type Charge, chargesOf, type LimitOwner } from '../core/delegation/char
 import { type ChainedDelegation, chainOf } from '../core/delegation/delegation.ts'
 import type { Limits } from '../core/delegation/limits.ts'
 import type { JsonValue } from '../core/json.ts'
+import type { ApprovalNeed } from '../core/policy/approval-need.ts'
 import { isRefusal, type Refusal } from '../core/refusal.ts'
 import type { RecordEntry } from '../ports.ts'
 
@@ -20,6 +21,8 @@ export interface Authority {
   readonly resource: Resource
   readonly because: JsonValue
   readonly charges: readonly Charge[]
+  /** Who is to be asked first; empty: nobody. */
+  readonly needs: readonly ApprovalNeed[]
   /** Who acts, and through whom (RFC 8693 §4.1). */
   readonly act: ActorClaim
   readonly txn: string

@@ -19,6 +19,8 @@ const DETAILS: Partial<Record<RefusalCode, string>> = {
   subject_token_invalid: 'the token that was exchanged is expired or revoked',
   ...TURN_DETAILS,
   stopped: 'an administrator has stopped everything',
+  approval_unknown: 'the approval was redeemed, or is not approved',
+  approvals_full: 'too many approvals wait for this principal already',
 }
 
 /**

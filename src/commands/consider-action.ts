@@ -3,6 +3,7 @@ import { actorClaim } from '../core/agent/actor-chain.ts'
 import { isKeyCurrent } from '../core/agent/client.ts'
 import type { Charge } from '../core/delegation/charge.ts'
 import { type ChainedDelegation, chainOf, type Delegation } from '../core/delegation/delegation.ts'
+import type { ApprovalNeed } from '../core/policy/approval-need.ts'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.ts'
 import { type ActionTokenClaims, actionTokenExpiry } from '../core/token/action-token.ts'
 import type {
@@ -17,7 +18,7 @@ import type {
 } from '../ports.ts'
 import { type AboutExchange, type Authority, chargesAlong, type Facts, type NoAuthority } from './authority.ts'
 import { considerDownstream, type DownstreamPorts } from './consider-downstream.ts'
-import { judgeAction, type Wish } from './judge-action.ts'
+import { isUnderRule, judgeAction, type Wish } from './judge-action.ts'
 
 export interface ConsiderPorts extends DownstreamPorts {
   /** Lifetime of an action token where its resource does not say. Unit: seconds. */
@@ -30,9 +31,23 @@ export interface ConsiderPorts extends DownstreamPorts {
 /** What an exchange asks for: nothing in it is believed yet. */
 export interface ExchangeWish extends Wish {
   readonly subjectToken: string
+  /** Instead of the subject token: what was approved, with its delegation. */
+  readonly approved?: ApprovedAction | undefined
   /** The agent's own name for the step it is in; makes the mint idempotent. */
   readonly turn?: string | undefined
   readonly requestId: string
+}
+
+/** What somebody said yes to: nothing else may become of it. */
+export interface ApprovedAction {
+  /** Of the approval. */
+  readonly id: string
+  readonly delegationId: string
+  readonly principalId: string
+  readonly actionDigest: string
+  readonly actionTypeVersion: number
+  /** Who was asked. */
+  readonly needs: readonly ApprovalNeed[]
 }
 
 export type Considered =
@@ -45,6 +60,10 @@ export type Considered =
       readonly decidedOn: DecidedOn
       /** What it counts at every limit that it stands under. */
       readonly charges: readonly Charge[]
+      /** Who is to be asked first; empty: nobody. */
+      readonly needs: readonly ApprovalNeed[]
+      /** For whom it is done, and whom an approval falls back to. */
+      readonly principalId: string
       /** When the delegation, or the token that it was asked for with, ends, and with it every turn of it. NumericDate. */
       readonly turnsUntil: number
       /** The action token that it was asked for with: each has turns of its own. */
@@ -114,8 +133,9 @@ export async function considerAction(
     iat,
     exp,
   }
-  const decidedOn = {
+  const decidedOn: DecidedOn = {
     ...decidedOnFacts(assertionKid, authority),
+    ...(isUnderRule(delegation) && { knowsRule: true }),
     ...(incoming !== undefined && { clientVersion: incoming.clientVersion }),
   }
   return {
@@ -127,7 +147,8 @@ export async function considerAction(
       tokenIssuedAt: iat,
       tokenExpiresAt: exp,
     },
-    ...{ action, claims, decidedOn, charges: authority.charges },
+    ...{ action, claims, decidedOn, charges: authority.charges, needs: authority.needs },
+    principalId: delegation.principal.id,
     turnsUntil: incoming === undefined ? delegation.expiresAt.getTime() / 1_000 : incoming.exp,
     ...(incoming !== undefined && { askedWith: incoming.jti }),
   }
@@ -151,7 +172,10 @@ async function considerDelegated(
   freshness: Freshness,
   now: Date,
 ): Promise<Authority | NoAuthority> {
-  const delegation = await delegationOf(ports, agentId, request.subjectToken, freshness, now)
+  const delegation =
+    request.approved === undefined
+      ? await delegationOf(ports, agentId, request.subjectToken, freshness, now)
+      : await approvedDelegation(ports, agentId, request.approved, freshness)
   if (isRefusal(delegation)) return { refusal: delegation, about: known }
   const judged = await judgeAction(ports, delegation, request, freshness, now)
   const about = { ...known, ...judged.about }
@@ -159,13 +183,26 @@ async function considerDelegated(
     const { refusal, outsideAt } = judged
     return outsideAt === undefined ? { refusal, about } : { refusal, about, rests: { delegation, resource: outsideAt } }
   }
-  const { action, resource, because } = judged
+  const { action, resource, because, needs } = judged
   const charges = chargesAlong(delegation, resource, action, true)
   if (isRefusal(charges)) return { refusal: charges, about }
   // Who acts is outermost, the agents it was given on by are inside (RFC 8693 §4.1).
   const actors = chainOf(delegation).map((link) => link.agentId)
   const act = actorClaim(ports.issuer, actors.toReversed())
-  return { about, delegation, action, resource, because, charges, act, txn: ports.ids.random() }
+  return { about, delegation, action, resource, because, charges, needs, act, txn: ports.ids.random() }
+}
+
+/** The delegation of what was approved: the agent need not show its subject token again, the row decides. */
+async function approvedDelegation(
+  { directory }: { readonly directory: Pick<Directory, 'delegation'> },
+  agentId: string,
+  { delegationId, principalId }: ApprovedAction,
+  freshness: Freshness,
+): Promise<ChainedDelegation | Refusal> {
+  const delegation = await directory.delegation(delegationId, freshness)
+  return delegation?.agentId === agentId && delegation.principal.id === principalId
+    ? delegation
+    : refuse('approval_unknown', 'the approval is of no delegation to this agent')
 }
 
 /** The delegation that an agent presents as its own: the token names it, the row decides (RFC 8693 §4.4). */

@@ -87,6 +87,8 @@ export async function considerDownstream(
       because: { downstream_rule: rule.id, asked_with: token.jti },
     },
     charges: [downstreamCharge(owner, rule.id, rule.maxPerToken), ...charges],
+    // Who was to be asked was asked for the incoming action; what follows from it an administrator's rule says.
+    needs: [],
     act: behalfOf(ports.issuer, clientId, token.act),
     txn: token.txn,
     incoming: {

@@ -1,9 +1,10 @@
 import { sha256Base64url } from '../core/hash.ts'
 import type { JsonObject } from '../core/json.ts'
+import { covers } from '../core/policy/approval-need.ts'
 import { type RefusalCode, refuse } from '../core/refusal.ts'
 import type { ActionTokenClaims } from '../core/token/action-token.ts'
 import { turnKey } from '../core/token/turn.ts'
-import type { ClientEvidence, Freshness, Signer } from '../ports.ts'
+import type { ClientEvidence, Freshness, RecordEntry, Signer } from '../ports.ts'
 import {
   type AdmitPorts,
   type Admitted,
@@ -13,17 +14,24 @@ import {
   refuseOnRecord,
   refuseUnlessStale,
 } from './admit-client.ts'
+import { type Asked, approvalToOpen, needsOf, type OpenPorts } from './approvals/open-approval.ts'
 import { commitRefusal } from './commit-detail.ts'
-import { type Considered, type ConsiderPorts, considerAction, type ExchangeWish } from './consider-action.ts'
+import {
+  type ApprovedAction,
+  type Considered,
+  type ConsiderPorts,
+  considerAction,
+  type ExchangeWish,
+} from './consider-action.ts'
 
 export type { Refused }
 
-export interface IssuePorts extends ConsiderPorts, AdmitPorts {
+export interface IssuePorts extends ConsiderPorts, AdmitPorts, OpenPorts {
   readonly signer: Signer
 }
 
 /** One exchange, as the front door read it: nothing in it is believed yet. */
-export interface IssueRequest extends ExchangeWish {
+export interface IssueRequest extends ExchangeWish, Asked {
   readonly evidence: ClientEvidence
 }
 
@@ -34,7 +42,16 @@ export interface Issued {
   readonly authorizationDetails: readonly [JsonObject]
 }
 
-export type IssueOutcome = Issued | Refused
+/** Somebody is asked first: the agent comes back with `authReqId`. */
+export interface Pending {
+  readonly kind: 'pending'
+  readonly approvalId: string
+  readonly authReqId: string
+  readonly expiresInSeconds: number
+  readonly intervalSeconds: number
+}
+
+export type IssueOutcome = Issued | Pending | Refused
 
 /** Two attempts on cached facts and fresh ones, and one more for a change that came in between. */
 const ATTEMPTS: readonly Freshness[] = ['cached', 'fresh', 'fresh']
@@ -59,7 +76,7 @@ export async function issueActionToken(ports: IssuePorts, request: IssueRequest)
 export async function issueActionTokens(
   ports: IssuePorts,
   { evidence, requestId }: Pick<IssueRequest, 'evidence' | 'requestId'>,
-  wishes: readonly ExchangeWish[],
+  wishes: readonly (ExchangeWish & Asked)[],
 ): Promise<Refused | readonly IssueOutcome[]> {
   const now = ports.now()
   const admitted = await admitClient(ports, { evidence, requestId }, wishes.length, now)
@@ -67,6 +84,13 @@ export async function issueActionTokens(
   const outcomes = await Promise.all(wishes.map((wish) => mint(ports, wish, admitted, now)))
   return outcomes.find(isAboutTheWhole) ?? outcomes
 }
+
+/** Issues the token for what was approved, to whoever was admitted: everything is decided again, as of now. */
+export const issueApproved = (
+  ports: IssuePorts,
+  wish: ExchangeWish & { readonly approved: ApprovedAction },
+  admitted: Admitted,
+): Promise<IssueOutcome> => mint(ports, wish, admitted, ports.now())
 
 const isAboutTheWhole = (outcome: IssueOutcome): outcome is Refused =>
   outcome.kind === 'refused' && WHOLE.has(outcome.refusal.code)
@@ -81,7 +105,7 @@ const WHOLE: ReadonlySet<RefusalCode> = new Set<RefusalCode>([
 /** Steps 2 to 6, for one action. */
 async function mint(
   ports: IssuePorts,
-  wish: ExchangeWish,
+  wish: ExchangeWish & Asked,
   { attemptId, authentication }: Admitted,
   now: Date,
 ): Promise<IssueOutcome> {
@@ -101,15 +125,26 @@ async function mint(
       return refused
     }
 
+    const { approved } = wish
+    if (approved !== undefined && !isApproved(considered, approved)) {
+      if (freshness === 'cached') continue
+      const refusal = refuse('approval_void', 'what was approved has changed since')
+      return refuseOnRecord(ports, { attemptId, marks }, refusal, considered.about, true)
+    }
+
     // Step 5: write down what we are about to sign, count it, and re-check, in the same transaction. If the process dies
     // after this line we can still name and revoke the token; if it dies before, no token exists.
-    const { about, claims, decidedOn, charges, turnsUntil } = considered
+    const { claims, decidedOn, charges, turnsUntil } = considered
     const claimsJson = JSON.stringify(claims)
-    const record = { ...about, id: recordId, claimsDigest: sha256Base64url(claimsJson) }
+    const needs = approved === undefined ? needsOf(considered.needs, wish, considered.principalId) : []
+    const opens = needs.length === 0 ? undefined : approvalToOpen(ports, needs, wish, turnsUntil)
+    const record = recordOf(considered, recordId, claimsJson, opens?.id ?? approved?.id)
     const turn =
       wish.turn === undefined ? undefined : { key: keyOf(considered, wish.turn), until: turnsUntil, claimsJson }
     const committed = await ports.issuance.commit({
-      ...{ attemptId, marks, decision: 'issued', record, decidedOn, charges },
+      ...{ attemptId, marks, record, decidedOn, charges },
+      ...(opens === undefined ? { decision: 'issued' } : { decision: 'pending', opens }),
+      ...(approved !== undefined && { approval: approved.id }),
       ...(turn !== undefined && { turn }),
     })
     if (committed.outcome === 'stale') continue
@@ -118,6 +153,12 @@ async function mint(
       const charge = reached === undefined ? undefined : charges[reached]
       const refusal = charge ? refuse(code, charge.label, charge.member) : commitRefusal(code, authentication)
       return refusedByCommit(ports, refusal, record, isStored, true)
+    }
+
+    if (committed.outcome === 'pending') {
+      const { id: approvalId, isNew, ...opened } = committed.opened
+      if (isNew) await ports.approvalNotices.opened(approvalId)
+      return { kind: 'pending', approvalId, ...opened }
     }
 
     // Step 6: sign exactly what was recorded: now, or when this turn was taken first.
@@ -130,7 +171,21 @@ async function mint(
   throw new Error('what the decision rests on changed at every attempt')
 }
 
-const keyOf = (
-  { claims, action, askedWith }: Pick<Considered & { readonly refusal?: never }, 'claims' | 'action' | 'askedWith'>,
-  turn: string,
-) => turnKey({ delegationId: claims.delegation_id, resource: claims.aud, turn, actionDigest: action.digest, askedWith })
+/** What stands in the account: with the approval, where there is one, beside the bounds. */
+const recordOf = ({ about }: Allowed, id: string, claimsJson: string, approval: string | undefined): RecordEntry => ({
+  ...about,
+  id,
+  claimsDigest: sha256Base64url(claimsJson),
+  ...(approval !== undefined && { because: { bounds: about.because ?? [], approval } }),
+})
+
+/** Whether it is what somebody said yes to, and whoever would be asked now was asked then. */
+const isApproved = ({ about, action, needs }: Allowed, approved: ApprovedAction): boolean =>
+  action.digest === approved.actionDigest &&
+  about.actionTypeVersion === approved.actionTypeVersion &&
+  covers(approved.needs, needs)
+
+type Allowed = Considered & { readonly refusal?: never }
+
+const keyOf = ({ claims, action, askedWith }: Allowed, turn: string) =>
+  turnKey({ delegationId: claims.delegation_id, resource: claims.aud, turn, actionDigest: action.digest, askedWith })

@@ -4,6 +4,7 @@ import { type Resource, takesActionType } from '../core/action/resource.ts'
 import { type Bound, parseBound } from '../core/delegation/bound.ts'
 import { type ChainedDelegation, chainOf, type Delegation, isDelegationCurrent } from '../core/delegation/delegation.ts'
 import { isJsonArray, isJsonObject, type JsonValue, ownMember } from '../core/json.ts'
+import { type ApprovalNeed, type Asking, mergeNeeds, needOf } from '../core/policy/approval-need.ts'
 import { decide } from '../core/policy/decide.ts'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.ts'
 import type { Directory, Freshness, RecordEntry } from '../ports.ts'
@@ -40,6 +41,8 @@ export type Judged =
       readonly resource: Resource
       /** Indexes of the bounds that the action fits. */
       readonly because: readonly number[]
+      /** Who is to be asked first, by every delegation of the chain; empty: nobody. */
+      readonly needs: readonly ApprovalNeed[]
     }
 
 /**
@@ -78,17 +81,34 @@ export async function judgeAction(
   // Steps 3 and 4: the action fits one bound of every delegation of the chain wholly, or it is forbidden. That a child is
   // within its parent was found when it was made; here it is not relied on.
   let because: readonly number[] = []
+  let needs: readonly ApprovalNeed[] = NOBODY
   for (const link of chain) {
-    const decision = decide(action, boundsOf(link, action), resource.identifier)
-    if (decision.effect !== 'permit') {
+    const bounds = boundsOf(PARSED_BOUNDS, link, link.authorizationDetails, action)
+    const decision = decide(action, bounds, resource.identifier, askingOf(link, action))
+    if (decision.effect === 'forbid') {
       // No bound of this type: then the type is what does not fit.
       const member = decision.near?.member ?? 'type'
       const refusal = refuse('action_not_permitted', 'the action is outside the bounds', member)
       return { refusal, about, outsideAt: resource }
     }
     because = decision.because
+    // What an ancestor's rule asks is asked too.
+    if (decision.effect === 'require_approval') needs = [...needs, needOf(link.approval, link.principal.id)]
   }
-  return { about, action, resource, because }
+  return { about, action, resource, because, needs: needs.length > 1 ? mergeNeeds(needs) : needs }
+}
+
+const NOBODY: readonly ApprovalNeed[] = []
+
+/** Whether a rule of the chain may ask somebody. */
+export const isUnderRule = (delegation: ChainedDelegation): boolean =>
+  delegation.approval.mode !== 'none' || delegation.ancestors.some(({ approval }) => approval.mode !== 'none')
+
+/** What the delegation's rule says of actions of this type; undefined: nothing. */
+function askingOf(link: Delegation, action: Action): Asking | undefined {
+  const { mode, outside } = link.approval
+  if (mode === 'none') return undefined
+  return { mode, free: outside === undefined ? [] : boundsOf(PARSED_FREE, link, outside, action) }
 }
 
 /** Why a delegation lets nothing happen at this moment: its own state, its principal's, or that of anything above it. */
@@ -140,19 +160,24 @@ function isNamedPlace(delegation: Delegation, { identifier }: Resource): boolean
 }
 
 /**
- * The bounds this action could fit: of its type, and valid under the type as it is now.
+ * Those of a delegation's written bounds that this action could fit: of its type, and valid under the type as it is now.
  *
  * Parsed once for each delegation and version of the type that are remembered: both are immutable.
  */
-function boundsOf(delegation: Delegation, { type }: Action): readonly Bound[] {
-  let byType = PARSED_BOUNDS.get(delegation)
+function boundsOf(
+  parsed: ParsedBounds,
+  delegation: Delegation,
+  written: readonly JsonValue[],
+  { type }: Action,
+): readonly Bound[] {
+  let byType = parsed.get(delegation)
   if (byType === undefined) {
     byType = new WeakMap()
-    PARSED_BOUNDS.set(delegation, byType)
+    parsed.set(delegation, byType)
   }
   let bounds = byType.get(type)
   if (bounds === undefined) {
-    bounds = delegation.authorizationDetails
+    bounds = written
       .filter((bound) => isJsonObject(bound) && bound.type === type.type)
       .map((bound) => parseBound(bound, type, { resource: delegation.resource }))
       .filter((bound): bound is Bound => !isRefusal(bound))
@@ -161,4 +186,7 @@ function boundsOf(delegation: Delegation, { type }: Action): readonly Bound[] {
   return bounds
 }
 
-const PARSED_BOUNDS = new WeakMap<Delegation, WeakMap<ActionType, readonly Bound[]>>()
+type ParsedBounds = WeakMap<Delegation, WeakMap<ActionType, readonly Bound[]>>
+const PARSED_BOUNDS: ParsedBounds = new WeakMap()
+/** Those that nobody is asked for. */
+const PARSED_FREE: ParsedBounds = new WeakMap()

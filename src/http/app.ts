@@ -22,6 +22,7 @@ export interface AppParts extends FaultParts {
   readonly revocationFeed: Middleware
   readonly enrolment: Middleware
   readonly attestation: Middleware
+  readonly backchannel: Middleware
   readonly ownDelegations: Middleware
   readonly metadata: Middleware
   readonly jwks: Middleware
@@ -60,6 +61,7 @@ export function createApp(parts: AppParts): RequestListener {
   router.post('/receipts', parts.receipts)
   router.post('/enrol', parts.enrolment)
   router.post('/attestation', parts.attestation)
+  router.post('/backchannel', parts.backchannel)
   router.get('/delegations', parts.ownDelegations)
   router.get('/revocations', parts.revocationFeed)
   router.get('/.well-known/oauth-authorization-server', openToAllOrigins, parts.metadata)

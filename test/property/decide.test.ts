@@ -99,7 +99,7 @@ describe('laws of the decision', () => {
   })
 
   test('asking for more never gets a milder answer', () => {
-    const strictness = { permit: 0, forbid: 1 }
+    const strictness = { permit: 0, require_approval: 1, forbid: 2 }
     let permitted = 0
     fc.assert(
       fc.property(fc.integer(), (seed) => {

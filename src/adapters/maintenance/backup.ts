@@ -28,6 +28,8 @@ const TABLES = [
   'administrator',
   'action_type',
   'delegation',
+  'approval',
+  'approval_vote',
   'enrolment',
   'signing_key',
   'server_secret',

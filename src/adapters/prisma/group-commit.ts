@@ -1,4 +1,6 @@
+import type { ApprovalToOpen, OpenedApproval } from '../../approval-ports.ts'
 import { type Charge, ownerKey } from '../../core/delegation/charge.ts'
+import { allApprovers } from '../../core/policy/approval-need.ts'
 import type { RefusalCode } from '../../core/refusal.ts'
 import type { CommitEntry, CommitOutcome, Issuance } from '../../ports.ts'
 import { grouped } from './grouped.ts'
@@ -60,7 +62,15 @@ function toOutcome({ outcome, stored, reached, claims }: OutcomeRow): CommitOutc
   if (outcome === 'stale') return { outcome: 'stale' }
   if (outcome === 'ok') return { outcome: 'committed', isStored: stored }
   if (outcome === 'repeat' && claims !== null) return { outcome: 'repeat', claimsJson: claims }
+  if ((outcome === 'pending' || outcome === 'pending_again') && claims !== null) {
+    return { outcome: 'pending', opened: toOpened(claims, outcome === 'pending') }
+  }
   return { outcome: 'refused', code: outcome as RefusalCode, isStored: stored, ...(reached !== null && { reached }) }
+}
+
+function toOpened(json: string, isNew: boolean): OpenedApproval {
+  const { id, auth_req_id: authReqId, expires_in, interval } = JSON.parse(json)
+  return { id, authReqId, expiresInSeconds: Number(expires_in), intervalSeconds: Number(interval), isNew }
 }
 
 /**
@@ -72,7 +82,7 @@ function toOutcome({ outcome, stored, reached, claims }: OutcomeRow): CommitOutc
 function toRow(entry: CommitEntry, n: number): object {
   if (entry.decision === 'none') return { n, decision: 'none' }
   const { record, decision } = entry
-  const issued = decision === 'issued' ? entry : undefined
+  const issued = decision === 'refused' ? undefined : entry
   const { decidedOn } = entry
   const turn = issued?.turn
   return {
@@ -110,12 +120,24 @@ function toRow(entry: CommitEntry, n: number): object {
     resource_id: decidedOn?.resourceId,
     resource_version: decidedOn?.resourceVersion,
     client_version: decidedOn?.clientVersion,
+    knows_rule: decidedOn?.knowsRule,
+    approval: decision === 'issued' ? entry.approval : undefined,
+    opens: decision === 'pending' ? toOpens(entry.opens) : undefined,
     charges: issued?.charges.map(toCharge),
     turn_key: turn?.key,
     turn_until: turn?.until,
     claims: turn?.claimsJson,
   }
 }
+
+/** Approvals of one agent and principal that may wait at once (wire contract, section 9). */
+const MAX_PENDING = 20
+
+const toOpens = ({ id, authReqId, needs, purpose, lifetimeSeconds, until, notificationToken }: ApprovalToOpen) => ({
+  ...{ id, auth_req_id: authReqId, needs, approvers: allApprovers(needs), purpose, seconds: lifetimeSeconds, until },
+  notification_token: notificationToken && Buffer.from(notificationToken).toString('hex'),
+  max_pending: MAX_PENDING,
+})
 
 const toCharge = ({ owner, rule, max, amount, seconds, label }: Charge) => ({
   owner: ownerKey(owner),

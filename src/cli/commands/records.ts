@@ -51,7 +51,9 @@ const addFilters = (command: Command): Command =>
     .option('--delegation <id>', 'on this delegation only')
     .option('--resource <identifier>', 'at this resource only')
     .option('--type <action type>', 'of this action type only')
-    .addOption(new Option('--decision <decision>', 'with this outcome only').choices(['issued', 'refused', 'done']))
+    .addOption(
+      new Option('--decision <decision>', 'with this outcome only').choices(['issued', 'pending', 'refused', 'done']),
+    )
 
 const filtersOf = ({ agent, principal, delegation, resource, type, decision }: RecordFilters) => ({
   ...{ agent, principal, delegation, resource, type, decision },

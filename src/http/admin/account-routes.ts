@@ -17,7 +17,7 @@ const RecordFilters = z.strictObject({
   delegation: Printable.max(255).optional(),
   resource: Printable.max(2_048).optional(),
   type: ActionTypeName.optional(),
-  decision: z.enum(['issued', 'refused', 'done']).optional(),
+  decision: z.enum(['issued', 'pending', 'refused', 'done']).optional(),
   // Both exclusive.
   after: TimestampText.optional(),
   before: TimestampText.optional(),
@@ -31,7 +31,7 @@ const AccountEntry = z
     id: z.string(),
     at: Moment,
     kind: z.string(),
-    decision: z.enum(['issued', 'refused', 'done']),
+    decision: z.enum(['issued', 'pending', 'refused', 'done']),
     refusal: z.string().optional(),
     detail: z.string().optional(),
     client: z.string().optional(),

@@ -121,7 +121,7 @@ const RETRY_AFTER_SECONDS = 1
 export function answerOAuthError(
   context: Door,
   refusal: Refusal,
-  members: Readonly<Record<string, string>> = {},
+  members: Readonly<Record<string, string | number>> = {},
 ): void {
   const { status, body } = oauthError(refusal, members)
   context.state.refusal = refusal.code
@@ -129,7 +129,7 @@ export function answerOAuthError(
 }
 
 /** Status and body of a refusal, for an answer that holds several. */
-export function oauthError(refusal: Refusal, members: Readonly<Record<string, string>> = {}) {
+export function oauthError(refusal: Refusal, members: Readonly<Record<string, string | number>> = {}) {
   const { status, error } = OAUTH_ERRORS[refusal.code]
   return { status, body: { error, error_description: describeRefusal(refusal), ...members } }
 }

@@ -13,7 +13,7 @@ const MAX_ACTOR_TOKEN_CHARACTERS = 8 * KiB
 const MAX_SECONDS = 100 * 366 * 24 * 3_600
 
 /** Parameters of an exchange for one action; here they mean nothing and are not ignored. */
-const OF_AN_ACTION = ['turn', 'batch'] as const
+const OF_AN_ACTION = ['turn', 'batch', 'purpose'] as const
 
 export type SubDelegationPorts = DelegateOnPorts & { readonly issuer: string }
 

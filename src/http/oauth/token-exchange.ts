@@ -20,6 +20,7 @@ import {
   exchangeParameters,
 } from './exchange-parameters.ts'
 import { answerOAuthError, oauthError } from './oauth-error.ts'
+import { answerPending, pendingAnswer } from './pending-answer.ts'
 import { exchangeForDelegation, type SubDelegationPorts } from './sub-delegation.ts'
 import type { FailureThrottle } from './throttle.ts'
 
@@ -50,8 +51,14 @@ export async function exchangeToken(
   if (isRefusal(element)) return answerOAuthError(context, element)
   const outcome = await issueActionToken(ports, { ...parameters, element, ...call })
   if (outcome.kind === 'refused') return answerRefused(context, outcome, throttle)
+  if (outcome.kind === 'pending') return answerPending(context, outcome, ports.issuer)
+  answerIssued(context, outcome)
+}
+
+/** Answers with the token. */
+export function answerIssued(context: Door, issued: Issued): void {
   context.set('Cache-Control', 'no-store')
-  context.body = tokenResponse(outcome)
+  context.body = tokenResponse(issued)
 }
 
 /** Several actions of one turn, with one proof: what refuses only one of them is said in its place. */
@@ -82,12 +89,13 @@ async function exchangeBatch(
   const outcomes = await issueActionTokens(ports, call, wishes)
   if (!Array.isArray(outcomes)) return answerRefused(context, outcomes as Refused, throttle)
   context.set('Cache-Control', 'no-store')
-  context.body = { tokens: (outcomes as readonly IssueOutcome[]).map(batchItem) }
+  context.body = { tokens: (outcomes as readonly IssueOutcome[]).map((outcome) => batchItem(outcome, ports.issuer)) }
 }
 
-function batchItem(outcome: IssueOutcome): object {
+function batchItem(outcome: IssueOutcome, issuer: string): object {
   if (outcome.kind === 'issued') return { status: 200, ...tokenResponse(outcome) }
-  const { status, body } = oauthError(outcome.refusal, decisionOf(outcome))
+  const { status, body } =
+    outcome.kind === 'pending' ? pendingAnswer(outcome, issuer) : oauthError(outcome.refusal, decisionOf(outcome))
   return { status, ...body }
 }
 

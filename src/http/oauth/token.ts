@@ -1,9 +1,10 @@
+import type { RedeemPorts } from '../../commands/approvals/redeem-approval.ts'
 import type { AuthenticatePorts } from '../../commands/authenticate-client.ts'
-import type { IssuePorts } from '../../commands/issue-action-token.ts'
 import type { AgentTokenPorts } from '../../commands/issue-agent-token.ts'
 import type { StopPorts } from '../../commands/refuse-while-stopped.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import type { Door } from '../door.ts'
+import { CIBA, isApprovalPoll, pollApproval } from './approval-poll.ts'
 import { grantClientCredentials, type PassToProvider } from './client-credentials.ts'
 import { refuseOtherAuthentication } from './client-evidence.ts'
 import { answerOAuthError } from './oauth-error.ts'
@@ -15,7 +16,7 @@ import { exchangeToken, TOKEN_EXCHANGE } from './token-exchange.ts'
 export const CLIENT_CREDENTIALS = 'client_credentials'
 
 export interface TokenEndpointParts {
-  readonly ports: IssuePorts & SubDelegationPorts & AuthenticatePorts & StopPorts & AgentTokenPorts
+  readonly ports: RedeemPorts & SubDelegationPorts & AuthenticatePorts & StopPorts & AgentTokenPorts
   readonly passToProvider: PassToProvider
   readonly throttle: FailureThrottle
   /** The nonce to offer with every answer; undefined where none is required (RFC 9449 §8). */
@@ -42,6 +43,11 @@ export function tokenEndpoint({
       }
       case CLIENT_CREDENTIALS: {
         return grantClientCredentials(context, form, { ports, passToProvider, throttle })
+      }
+      case CIBA: {
+        // An approval of one action is ours; every other request was made elsewhere.
+        if (isApprovalPoll(form)) return pollApproval(context, form, ports, throttle)
+        return answerOAuthError(context, refuse('approval_unknown', 'there is no such "auth_req_id"'))
       }
       default:
         return answerOAuthError(context, unknownGrant(grant))

@@ -71,6 +71,9 @@ const ports: IssuePorts = {
   issuance: used.remembering(groupCommit(query, 1_000, isDatabaseUnavailable)),
   signer: keys,
   strangers: strangerTally(query, (error) => console.error(error)),
+  approvalNotices: { opened: async () => {} },
+  approvalSeconds: 300,
+  sealNotificationToken: (token) => Buffer.from(token),
 }
 
 const url = `${issuer}/token`
@@ -114,7 +117,8 @@ function minting(authentication: () => Partial<ClientEvidence>): Work {
       const mintOn = async () => {
         for (let request = prepared[next++]; request !== undefined; request = prepared[next++]) {
           const outcome = await issueActionToken(ports, request)
-          if (outcome.kind !== 'issued') throw new Error(`refused: ${outcome.refusal.detail}`)
+          if (outcome.kind !== 'issued')
+            throw new Error(`no token: ${outcome.kind === 'refused' ? outcome.refusal.detail : outcome.kind}`)
           tokens.add(outcome.token)
         }
       }
