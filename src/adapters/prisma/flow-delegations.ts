@@ -23,10 +23,7 @@ const STANDING = `d.id = $1 AND d.status = 'active' AND d.expires_at > clock_tim
 export function flowDelegations({ query, transaction }: Pick<Database, 'query' | 'transaction'>): FlowDelegations {
   return {
     find: async (id) => {
-      const [row] = await query<DelegationRow>(
-        `SELECT ${COLUMNS} FROM delegation d WHERE ${STANDING}`,
-        [id],
-      )
+      const [row] = await query<DelegationRow>(`SELECT ${COLUMNS} FROM delegation d WHERE ${STANDING}`, [id])
       return row && toDelegation(row)
     },
     redeem: ({ model, id, delegationId, jkt, recordId, requestId }) =>

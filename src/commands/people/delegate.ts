@@ -1,5 +1,6 @@
 import type { RegisteredDelegation, Registry } from '../../admin-ports.ts'
 import type { ConsentModel } from '../../consent-ports.ts'
+import type { ApprovalRule } from '../../core/delegation/approval-rule.ts'
 import { widening } from '../../core/delegation/widening.ts'
 import type { JsonValue } from '../../core/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
@@ -19,6 +20,7 @@ export interface DelegatePorts extends GrantPorts {
 
 /** A delegation that a principal grants in a browser. */
 export interface PrincipalGrant extends DelegationRequest {
+  readonly approval?: ApprovalRule | undefined
   /** What the agent asked for: what is granted may be narrower, never wider. */
   readonly asked: readonly JsonValue[]
   /** What is answered by it: once. */

@@ -174,7 +174,7 @@ function onlyNode(otherwise: JsonValue, place: Place): Node {
   const name = place.next()
   return {
     controls: [{ name, path: place.path, kind: 'only' }],
-    build: (answers) => oneOf(linesOf(answers.get(name), place).map((line) => valueOf(line, place))) ?? otherwise,
+    build: (answers) => oneOf(linesOf(answers.get(name), place).map((line) => valueIn(line, place))) ?? otherwise,
   }
 }
 
@@ -213,7 +213,8 @@ function domainNode(domains: readonly string[], place: Place): Node {
 
 function chosenOf<T>(values: readonly T[], name: string, answers: Answers, path: string): T[] {
   const chosen = values.filter((_, n) => answers.get(`${name}.${n}`) !== undefined)
-  if (chosen.length === 0) throw new NarrowingError(path, 'nothing of it is left: choose something, or leave the whole out')
+  if (chosen.length === 0)
+    throw new NarrowingError(path, 'nothing of it is left: choose something, or leave the whole out')
   return chosen
 }
 
@@ -289,7 +290,7 @@ function linesOf(text: string | undefined, { path }: Place): readonly string[] {
   return lines
 }
 
-function valueOf(line: string, place: Place): JsonValue {
+function valueIn(line: string, place: Place): JsonValue {
   const types = typesAt(place)
   if (types === undefined || types.has('string')) return line
   if (types.has('boolean') && (line === 'true' || line === 'false')) return line === 'true'

@@ -1,8 +1,8 @@
 import type { ApprovalRule } from '../../core/delegation/approval-rule.ts'
-import { type Answers, type Narrowing, NarrowingError, narrowing } from '../../core/delegation/narrowing.ts'
-import { currencyBeside, Limits } from '../../core/delegation/limits.ts'
-import { isJsonObject, type JsonValue } from '../../core/json.ts'
 import type { Bound } from '../../core/delegation/bound.ts'
+import { currencyBeside, Limits } from '../../core/delegation/limits.ts'
+import { type Answers, type Narrowing, NarrowingError, narrowing } from '../../core/delegation/narrowing.ts'
+import { isJsonObject, type JsonValue } from '../../core/json.ts'
 
 /** What of it cannot be taken, in words for a person. */
 export interface ConsentProblem {
@@ -41,7 +41,9 @@ const MAX_FIELDS = 48
 /** How each bound can be narrowed; with fewer fields where there are many of them, and none where even that is too many. */
 export function narrowings(bounds: readonly Bound[]): readonly Narrowing[] {
   const fields = (all: readonly Narrowing[]) =>
-    all.flatMap(({ controls }) => controls).reduce((sum, one) => sum + (one.kind === 'choices' ? one.options.length : 1), 0)
+    all
+      .flatMap(({ controls }) => controls)
+      .reduce((sum, one) => sum + (one.kind === 'choices' ? one.options.length : 1), 0)
   const full = bounds.map((bound, n) => narrowing(bound, `b${n}`))
   if (fields(full) + bounds.length <= MAX_FIELDS) return full
   const compact = bounds.map((bound, n) => narrowing(bound, `b${n}`, true))
@@ -83,7 +85,9 @@ export function readConsentForm(
 ): Narrowed | ConsentProblem {
   try {
     const each = narrowings(bounds)
-    const authorizationDetails = each.flatMap(({ apply }, n) => (form.get(`bound.${n}`) === undefined ? [] : [apply(form)]))
+    const authorizationDetails = each.flatMap(({ apply }, n) =>
+      form.get(`bound.${n}`) === undefined ? [] : [apply(form)],
+    )
     if (authorizationDetails.length === 0) return { problem: 'Nothing is left of it: to allow nothing, refuse it.' }
     const seconds = Number(form.get('period') ?? usualPeriod(maxSeconds))
     if (!periods(maxSeconds).some(([one]) => one === seconds)) return { problem: 'Choose for how long it is to hold.' }
@@ -123,7 +127,9 @@ function readLimits(form: Answers, bounds: readonly Bound[]): Limits | ConsentPr
     ...(rate !== undefined && { rates: [{ seconds: whole('rate_window') ?? 0, max_uses: rate }] }),
     ...(sum !== undefined && sum !== '' && { sums: [{ member, max: sum, ...(hasCurrency && { per: currency }) }] }),
   })
-  return parsed.success ? parsed.data : { problem: 'A limit is a whole number from 1 on; a sum an amount such as 100.00.' }
+  return parsed.success
+    ? parsed.data
+    : { problem: 'A limit is a whole number from 1 on; a sum an amount such as 100.00.' }
 }
 
 function isMember(value: JsonValue, path: string): boolean {

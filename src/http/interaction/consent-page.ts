@@ -3,7 +3,7 @@ import type { Bound } from '../../core/delegation/bound.ts'
 import { type ExplainedType, explainBound } from '../../core/delegation/explain/explain-bound.ts'
 import type { Answers, Narrowing } from '../../core/delegation/narrowing.ts'
 import { actions, button, check, field, postForm } from '../pages/components/form.ts'
-import { card, folded, heading, notice, tag, type TagManner } from '../pages/components/parts.ts'
+import { card, folded, heading, notice, type TagManner, tag } from '../pages/components/parts.ts'
 import { lookAlikeWarning, seenLongText, seenText } from '../pages/components/seen-text.ts'
 import { momentText, time } from '../pages/components/time.ts'
 import { type Html, html } from '../pages/html.ts'
@@ -139,13 +139,16 @@ ${select(
   WINDOWS.map(([seconds, name]) => [String(seconds), name]),
   answers?.get('rate_window') ?? '86400',
 )}
-${sums.length > 0 && html`${select(
-  'sum_member',
-  'Add up',
-  sums.map((member) => [member, member]),
-  answers?.get('sum_member') ?? sums[0] ?? '',
-)}
-${field({ name: 'sum_max', label: 'To at most', hint: 'Empty: no limit. Each currency by itself.', value: answers?.get('sum_max') ?? '', inputmode: 'decimal' })}`}
+${
+  sums.length > 0 &&
+  html`${select(
+    'sum_member',
+    'Add up',
+    sums.map((member) => [member, member]),
+    answers?.get('sum_member') ?? sums[0] ?? '',
+  )}
+${field({ name: 'sum_max', label: 'To at most', hint: 'Empty: no limit. Each currency by itself.', value: answers?.get('sum_max') ?? '', inputmode: 'decimal' })}`
+}
 </div>`,
   answers !== undefined,
 )}`

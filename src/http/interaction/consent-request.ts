@@ -1,5 +1,5 @@
-import { type Asked, type JudgeAskedPorts, judgeAsked } from '../../commands/people/judge-asked.ts'
 import type { ConsentModel } from '../../commands/people/consents.ts'
+import { type Asked, type JudgeAskedPorts, judgeAsked } from '../../commands/people/judge-asked.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 
 /** What an agent asks a principal for, however it came. */

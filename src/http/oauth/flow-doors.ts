@@ -16,6 +16,7 @@ export interface FlowDoorParts {
   readonly provider: () => OpenedProvider
   readonly findFlowClient: (id: string) => Promise<FlowClient | undefined>
   readonly throttle: FailureThrottle
+  readonly showError: (context: Context, error: { readonly error: string; readonly error_description: string }) => void
   /** The nonce to offer with every answer; undefined where none is required (RFC 9449 §8). */
   readonly nextNonce: (() => string) | undefined
 }
@@ -58,8 +59,14 @@ export function flowDoors(parts: FlowDoorParts): FlowDoors {
     },
     par: endpoint('/par', 'authorization_code'),
     deviceAuthorization: endpoint('/device_authorization', 'device_code'),
-    backchannel: (context, form) => admit(parts, context, form, { path: '/backchannel', grant: 'ciba', proof: 'when_present' }),
-    authorize: async (context) => provider().pass(context),
+    backchannel: (context, form) =>
+      admit(parts, context, form, { path: '/backchannel', grant: 'ciba', proof: 'when_present' }),
+    authorize: async (context) => {
+      const { client_id: id, redirect_uri: uri } = context.query
+      const flow = typeof id === 'string' && uri !== undefined ? await parts.findFlowClient(id) : undefined
+      if (flow !== undefined && !isRegistered(flow, uri)) return parts.showError(context, UNREGISTERED)
+      await provider().pass(context)
+    },
   }
 }
 
@@ -68,14 +75,21 @@ async function admit(
   parts: FlowDoorParts,
   context: Door,
   form: ReadonlyMap<string, string>,
-  { path, grant, proof }: { readonly path: string; readonly grant: FlowGrantType; readonly proof: 'required' | 'when_present' },
+  {
+    path,
+    grant,
+    proof,
+  }: { readonly path: string; readonly grant: FlowGrantType; readonly proof: 'required' | 'when_present' },
 ): Promise<void> {
   const { ports, throttle, findFlowClient, provider } = parts
   const { requestId } = context.state
   const evidence = clientEvidence(context.req, form, `${ports.issuer}${path}`)
   const outcome = await authenticateClient(ports, evidence, proof, requestId)
   if (outcome.refusal !== undefined) {
-    return answerOAuthError(context, outcome.isClientKnown ? outcome.refusal : throttle.failed(context, outcome.refusal))
+    return answerOAuthError(
+      context,
+      outcome.isClientKnown ? outcome.refusal : throttle.failed(context, outcome.refusal),
+    )
   }
   const { client, jkt } = outcome
   const flow = client.kind === 'agent' ? await findFlowClient(client.id) : undefined
@@ -92,10 +106,19 @@ async function admit(
 }
 
 /**
- * Redirect URIs are compared as strings (RFC 9700 §2.1). The library lets the port of a loopback address vary where an agent has a
- * private-use scheme as well; we do not.
+ * Redirect URIs are compared as strings (RFC 9700 §2.1), before anything else can go wrong that a browser would be sent there with.
+ * The library lets the port of a loopback address vary where an agent has a private-use scheme as well; we do not.
  */
-export function refuseRedirect(flow: FlowClient, uri: string | undefined, path: string): Refusal | undefined {
-  if (path !== '/par' || uri === undefined || flow.redirectUris.includes(uri)) return undefined
-  return refuse('request_malformed', '"redirect_uri" is not registered for this agent')
+const isRegistered = (flow: FlowClient, uri: string | string[] | undefined) =>
+  typeof uri === 'string' && flow.redirectUris.includes(uri)
+
+const UNREGISTERED = {
+  error: 'invalid_request',
+  error_description: 'the redirect_uri is not registered for this agent',
+}
+
+function refuseRedirect(flow: FlowClient, uri: string | undefined, path: string): Refusal | undefined {
+  return path !== '/par' || uri === undefined || isRegistered(flow, uri)
+    ? undefined
+    : refuse('request_malformed', '"redirect_uri" is not registered for this agent')
 }

@@ -2,11 +2,8 @@ import type { IncomingMessage } from 'node:http'
 import Provider, { type AdapterFactory, type AdapterPayload, errors } from 'oidc-provider'
 import type { FlowClient, FlowDelegation, FlowDelegations, OidcModels } from '../../commands/people/consents.ts'
 import type { Client } from '../../core/agent/client.ts'
-import { CLIENT_CREDENTIALS } from './token.ts'
-
-export const AUTHORIZATION_CODE = 'authorization_code'
-export const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code'
-export const CIBA = 'urn:openid:params:grant-type:ciba'
+import { CIBA } from './approval-poll.ts'
+import { AUTHORIZATION_CODE, CLIENT_CREDENTIALS, DEVICE_CODE } from './token.ts'
 
 /** The grants of the flows in which a principal delegates, as the protocol names them. */
 export const FLOW_GRANTS = { authorization_code: AUTHORIZATION_CODE, device_code: DEVICE_CODE, ciba: CIBA } as const
@@ -58,7 +55,8 @@ export function adapterFactory(parts: AdapterParts): AdapterFactory {
       if (KEPT.has(model)) return models.save(model, id, { ...payload }, expiresInSeconds)
       if (model !== 'ReplayDetection') throw new Error(`${model} is not stored`)
       // The library looks first and writes then; of two that looked at once, the second is told here.
-      if (!(await parts.markOnce(`oidc-provider\n${id}`, expiresInSeconds))) throw new errors.InvalidClientAuth('used before')
+      if (!(await parts.markOnce(`oidc-provider\n${id}`, expiresInSeconds)))
+        throw new errors.InvalidClientAuth('used before')
     },
     findByUserCode: async (userCode) => payload(await models.findByUserCode(userCode)),
     findByUid: async () => undefined,

@@ -32,8 +32,13 @@ export interface ProviderParts extends AdapterParts {
   readonly subjectClaims: (delegation: FlowDelegation) => object
   /** Sends a ping to an agent's endpoint, guarded: nobody makes this server ask inside its own network. */
   readonly fetch: typeof globalThis.fetch
+  /** Told what broke inside of the library, which answers it itself. */
+  readonly onFault: (error: unknown) => void
   /** Answers a browser that cannot be sent back to where it came from. */
-  readonly showError: (context: Context, error: { readonly error: string; readonly error_description?: string | undefined }) => void
+  readonly showError: (
+    context: Context,
+    error: { readonly error: string; readonly error_description?: string | undefined },
+  ) => void
 }
 
 /** What answers a browser; everything else answers a program. */

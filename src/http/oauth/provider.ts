@@ -30,7 +30,11 @@ export interface OpenedProvider {
   /** @returns where the browser goes next. */
   readonly answerInteraction: (context: Door, result: ConsentResult) => Promise<string>
   /** Answers a device code, or a request of the backchannel, whose agent is then pinged if it wants to be. */
-  readonly answerRequest: (model: Exclude<ConsentModel, 'Interaction'>, id: string, result: ConsentResult) => Promise<void>
+  readonly answerRequest: (
+    model: Exclude<ConsentModel, 'Interaction'>,
+    id: string,
+    result: ConsentResult,
+  ) => Promise<void>
 }
 
 const DENIED = 'the principal said no'
@@ -64,6 +68,7 @@ export function openProvider(parts: ProviderParts): OpenedProvider {
       context.body = { ...answer, authorization_details: delegation.authorizationDetails }
     }
   })
+  provider.on('server_error', (_context, error) => parts.onFault(error))
   const handle = provider.callback() as (request: IncomingMessage, response: ServerResponse) => Promise<void>
   return {
     pass: async (context, form, client) => {
