@@ -16,6 +16,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'approval-ports',
     'consent-ports',
     'people-ports',
+    'me-ports',
   ],
   http: ['http', 'commands', 'core', 'wire'],
   adapters: [
@@ -29,6 +30,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'approval-ports',
     'consent-ports',
     'people-ports',
+    'me-ports',
   ],
   sdk: ['sdk', 'wire', 'core'],
   gateway: ['gateway', 'sdk', 'wire', 'core'],
