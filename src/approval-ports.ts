@@ -153,3 +153,9 @@ export interface OpenedApproval {
   readonly intervalSeconds: number
   readonly isNew: boolean
 }
+
+/** Makes the ping that an agent is to be sent once its approval is decided (CIBA Core §10.2); `notificationToken` is what it makes. */
+export interface PingSealer {
+  /** @param token the agent's `client_notification_token`. */
+  readonly sealPing: (authReqId: string, token: string) => Uint8Array
+}

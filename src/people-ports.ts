@@ -72,3 +72,88 @@ export interface SignInLinks {
   /** Uses it up and begins the login: one transaction, one winner. */
   readonly use: (codeHash: string, login: NewLogin, deed: Deed) => Promise<BegunLogin | Refusal<'sign_in_refused'>>
 }
+
+/** A passkey of a principal as its owner sees it. */
+export interface Passkey {
+  readonly id: string
+  readonly label: string
+  readonly createdAt: Date
+  readonly lastUsedAt: Date | null
+}
+
+/** What an authenticator made, verified. Nothing of it is secret. */
+export interface NewCredential {
+  /** Base64url. */
+  readonly credentialId: string
+  /** COSE. */
+  readonly publicKey: Uint8Array<ArrayBuffer>
+  readonly counter: number
+  readonly transports: readonly string[]
+}
+
+/** A passkey that is in use, of a principal who may sign in. */
+export interface StoredPasskey extends NewCredential {
+  readonly id: string
+  readonly principalId: string
+}
+
+/** From which login something is done. */
+export type ByLogin = Deed & { readonly loginId: string }
+
+export interface Passkeys {
+  /** Those in use, newest first. */
+  readonly ofPrincipal: (principalId: string) => Promise<readonly Passkey[]>
+  /** Their credential ids, so that an authenticator makes no second one. */
+  readonly credentialIds: (principalId: string) => Promise<readonly string[]>
+  readonly find: (credentialId: string) => Promise<StoredPasskey | undefined>
+  readonly add: (
+    passkey: NewCredential & { readonly id: string; readonly principalId: string; readonly label: string },
+    by: ByLogin,
+  ) => Promise<Refusal<'sign_in_refused'> | undefined>
+  /** False: there is no such passkey of this principal. */
+  readonly rename: (principalId: string, id: string, label: string, by: ByLogin) => Promise<boolean>
+  readonly remove: (principalId: string, id: string, by: ByLogin) => Promise<boolean>
+  /** Notes the authenticator's counter, which must have risen where it counts, and begins the login: one transaction. */
+  readonly use: (
+    passkey: StoredPasskey,
+    counter: number,
+    login: NewLogin,
+    deed: Deed,
+  ) => Promise<BegunLogin | Refusal<'sign_in_refused'>>
+}
+
+/** What a browser is asked for; JSON as the WebAuthn API of browsers takes it, with the challenge in it. */
+export interface CredentialOptions {
+  readonly challenge: string
+  readonly json: string
+}
+
+/** WebAuthn for this server's own origin (Web Authentication Level 2). Texts are what a browser sent, unread. */
+export interface WebAuthn {
+  readonly registrationOptions: (
+    principal: { readonly id: string; readonly name: string },
+    exclude: readonly string[],
+  ) => Promise<CredentialOptions>
+  readonly authenticationOptions: () => Promise<CredentialOptions>
+  readonly verifyRegistration: (text: string, challenge: string) => Promise<NewCredential | Refusal<'sign_in_refused'>>
+  /** Which credential an answer says that it is of. Undefined: it is no answer of an authenticator. */
+  readonly credentialIdOf: (text: string) => string | undefined
+  /** @returns the authenticator's counter. */
+  readonly verifyAuthentication: (
+    text: string,
+    challenge: string,
+    passkey: StoredPasskey,
+  ) => Promise<{ readonly counter: number } | Refusal<'sign_in_refused'>>
+}
+
+/** Takes something that may happen once. False: it has happened. One atomic statement, shared by all processes. */
+export type OnceOnly = (what: string, forSeconds: number) => Promise<boolean>
+
+/** Sign-ins that were refused although it is known whose they would have been: for the account, so many an hour. */
+export interface RefusedSignIns {
+  readonly record: (
+    principalId: string,
+    refused: { readonly method: SignInMethod; readonly by: string; readonly detail: string },
+    deed: Deed,
+  ) => Promise<void>
+}

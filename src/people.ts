@@ -1,23 +1,31 @@
 import type Router from '@koa/router'
+import { webauthn } from './adapters/people/webauthn.ts'
 import type { Database } from './adapters/prisma/open-database.ts'
 import { logins } from './adapters/prisma/people/logins.ts'
+import { passkeys } from './adapters/prisma/people/passkeys.ts'
+import { refusedSignIns } from './adapters/prisma/people/refused-sign-ins.ts'
 import { signInLinks } from './adapters/prisma/people/sign-in-links.ts'
 import { currentLogin } from './commands/people/logins.ts'
 import type { Config } from './config.ts'
 import type { FailureThrottle } from './http/oauth/throttle.ts'
 import { loginRouter } from './http/pages/me/login-routes.ts'
+import { passkeyRouter } from './http/pages/me/passkey-routes.ts'
+import type { Sealing } from './http/pages/sealed-cookie.ts'
 import { type Sessions, sessions } from './http/pages/session.ts'
 import { signInRouter } from './http/pages/sign-in/sign-in-routes.ts'
+import type { OnceOnly } from './people-ports.ts'
 import type { Clock, Ids, StrangerTally } from './ports.ts'
 
 export interface PeopleParts {
   readonly issuer: string
-  readonly config: Pick<Config, 'loginSeconds' | 'loginIdleSeconds'>
+  readonly config: Pick<Config, 'loginSeconds' | 'loginIdleSeconds' | 'storedRefusalsPerHour'>
   readonly database: Pick<Database, 'query' | 'transaction'>
   readonly ids: Ids
   readonly now: Clock
   readonly strangers: StrangerTally
   readonly throttle: FailureThrottle
+  readonly sealing: Sealing
+  readonly onceOnly: OnceOnly
 }
 
 /** The side of principals: who is signed in, and the pages on which they sign in. Other pages are built on its `sessions`. */
@@ -26,12 +34,26 @@ export interface People {
   readonly routers: readonly Router[]
 }
 
-export function openPeople({ issuer, config, database, ids, now, strangers, throttle }: PeopleParts): People {
+export function openPeople({
+  issuer,
+  config,
+  database,
+  ids,
+  now,
+  strangers,
+  throttle,
+  sealing,
+  onceOnly,
+}: PeopleParts): People {
   const ports = {
     ids,
     strangers,
     logins: logins(database),
     signInLinks: signInLinks(database),
+    passkeys: passkeys(database),
+    refusedSignIns: refusedSignIns(database.query, config.storedRefusalsPerHour),
+    webauthn: webauthn(issuer),
+    onceOnly,
     loginSeconds: config.loginSeconds,
     loginIdleSeconds: config.loginIdleSeconds,
   }
@@ -43,8 +65,9 @@ export function openPeople({ issuer, config, database, ids, now, strangers, thro
   return {
     sessions: session,
     routers: [
-      signInRouter({ issuer, sessions: session, throttle, ports, now }),
+      signInRouter({ issuer, sessions: session, throttle, ports, sealing, now }),
       loginRouter({ sessions: session, ports, now }),
+      passkeyRouter({ sessions: session, ports, sealing, now }),
     ],
   }
 }

@@ -66,6 +66,7 @@ import { failureThrottle } from './http/oauth/throttle.ts'
 import { tokenEndpoint } from './http/oauth/token.ts'
 import { rateLimiter } from './http/rate-limit.ts'
 import { shedding } from './http/shed.ts'
+import { openOutgoing } from './outgoing.ts'
 import { openPeople } from './people.ts'
 import type { Clock } from './ports.ts'
 import { createKeyObjectCache } from './wire/key-object-cache.ts'
@@ -191,6 +192,8 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     })
     // Ended before the port drains: a follower never ends by itself.
     closing.push(feed.stop)
+    const outgoing = openOutgoing({ issuer, config, query, encryption, onFault })
+    closing.push(outgoing.stop)
     const clientRequests = rateLimiter(config.clientRequests)
     const clientFailures = rateLimiter(config.clientRequests)
     const subjectTokenKeeper = subjectTokens(issuer, keys)
@@ -246,7 +249,17 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     }
     const nextNonce = nonces && (() => nonces.next(clock()))
     const throttle = failureThrottle(rateLimiter(config.failedAuthentications), clock)
-    const people = openPeople({ issuer, config, database, ids: systemIds, now: clock, strangers, throttle })
+    const people = openPeople({
+      issuer,
+      config,
+      database,
+      ids: systemIds,
+      now: clock,
+      strangers,
+      throttle,
+      sealing: encryption,
+      onceOnly: store.markOnce,
+    })
     const serve = createApp({
       token: tokenEndpoint({
         ports,

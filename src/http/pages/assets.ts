@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import Router from '@koa/router'
 import { FOLLOW_SCRIPT } from './assets/follow.ts'
 import { ICON } from './assets/icon.ts'
+import { PASSKEY_SCRIPT } from './assets/passkey.ts'
 import { STYLE } from './assets/style.ts'
 
 interface Asset {
@@ -26,6 +27,7 @@ const ASSETS: ReadonlyMap<string, Asset> = new Map(
     ['icon.svg', ICON],
     ['follow.js', FOLLOW_SCRIPT],
     ['simplewebauthn.js', webauthnLibrary()],
+    ['passkey.js', PASSKEY_SCRIPT],
   ].map(([name = '', text = '']) => [name, asset(name, text)]),
 )
 

@@ -33,6 +33,8 @@ const PAGES: Partial<Record<RefusalCode, RefusedPage>> = {
 }
 const OTHERWISE: RefusedPage = { status: 400, title: 'That could not be read', advice: 'Go back, and try again.' }
 
+export const statusOf = ({ code }: Refusal): number => (PAGES[code] ?? OTHERWISE).status
+
 /** Tells a person no, and what to do about it. The request's id is what an administrator finds the reason by. */
 export function answerRefused(context: Context, refusal: Refusal, signedIn?: SignedIn): void {
   context.state.refusal = refusal.code

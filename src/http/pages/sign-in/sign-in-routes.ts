@@ -1,23 +1,29 @@
 import Router from '@koa/router'
 import { endLogin, type LoginPorts } from '../../../commands/people/logins.ts'
 import type { LinkPorts } from '../../../commands/people/sign-in-by-link.ts'
+import type { PasskeySignInPorts } from '../../../commands/people/sign-in-by-passkey.ts'
 import { isRefusal } from '../../../core/refusal.ts'
 import { card, heading } from '../components/parts.ts'
+import { PASSKEY_SCRIPTS, passkeyForm } from '../components/passkey-form.ts'
 import { html } from '../html.ts'
 import { answerPage } from '../page.ts'
+import type { Sealing } from '../sealed-cookie.ts'
 import { pathAfterSignIn } from '../session.ts'
 import { addLinkRoutes } from './link-routes.ts'
+import { addPasskeyRoutes } from './passkey-routes.ts'
 import { answerRefused } from './refused-page.ts'
 import { goTo, rememberThen, type SignInParts } from './sign-in-parts.ts'
 
 export interface SignInRouterParts extends SignInParts {
-  readonly ports: LinkPorts & LoginPorts
+  readonly ports: LinkPorts & LoginPorts & PasskeySignInPorts
+  readonly sealing: Sealing
   readonly now: () => Date
 }
 
 /** How principals come in, and out again. */
 export function signInRouter(parts: SignInRouterParts): Router {
   const { sessions, ports } = parts
+  const hasPasskeys = ports.webauthn !== undefined
   const router = new Router({ strict: true, sensitive: true })
   router.get('/sign-in', async (context) => {
     const wanted = context.query.then
@@ -27,7 +33,15 @@ export function signInRouter(parts: SignInRouterParts): Router {
     const title = 'Sign in'
     answerPage(context, {
       title,
+      ...(hasPasskeys && { scripts: PASSKEY_SCRIPTS }),
       body: html`${heading(title, 'See which agents act for you, decide what they ask, and stop them.')}
+${
+  hasPasskeys &&
+  card({
+    title: 'With a passkey',
+    body: passkeyForm({ purpose: 'use', action: '/sign-in/passkey', label: 'Use a passkey', hidden: { then } }),
+  })
+}
 ${card({
   title: 'With a sign-in link',
   body: html`<p>Open the link that your administrator sent you, in this browser. It signs you in once.</p>
@@ -36,6 +50,7 @@ ${card({
     })
   })
   addLinkRoutes(router, parts)
+  if (hasPasskeys) addPasskeyRoutes(router, parts)
 
   router.post('/sign-out', async (context) => {
     const signedIn = await sessions.signedIn(context)
