@@ -66,6 +66,7 @@ import { failureThrottle } from './http/oauth/throttle.ts'
 import { tokenEndpoint } from './http/oauth/token.ts'
 import { rateLimiter } from './http/rate-limit.ts'
 import { shedding } from './http/shed.ts'
+import { openMe } from './me.ts'
 import { openOutgoing } from './outgoing.ts'
 import { openPeople } from './people.ts'
 import type { Clock } from './ports.ts'
@@ -260,6 +261,12 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       sealing: encryption,
       onceOnly: store.markOnce,
     })
+    const me = openMe({
+      ...{ config, database, directory, onFault, sessions: people.sessions, cursors: cursors(cursorSecret) },
+      ...{ approvals: ports.approvals, ids: systemIds, now: clock },
+    })
+    // Ended before the port drains, like the feed.
+    closing.push(me.stop)
     const serve = createApp({
       token: tokenEndpoint({
         ports,
@@ -297,7 +304,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
         throttle,
         nextNonce,
       }),
-      pages: people.routers,
+      pages: [...people.routers, me.router],
       isReady: async () => {
         await query('SELECT 1')
         return keys.active() !== undefined
