@@ -7,7 +7,7 @@ export const CIBA = 'urn:openid:params:grant-type:ciba'
 
 /** A world whose principal is an organization, for which an administrator answers, and whose delegation asks. */
 export const askingWorld = (
-  server: TestServer,
+  server: Pick<TestServer, 'issuer' | 'admin'>,
   approval: unknown = 'each',
   options: WorldOptions = {},
 ): Promise<World> =>
