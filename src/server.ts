@@ -21,6 +21,7 @@ import { openLog } from './adapters/log.ts'
 import type { MetricsSnapshot } from './adapters/metrics/metrics.ts'
 import { openMeters } from './adapters/metrics/open-meters.ts'
 import { overloadGuard } from './adapters/overload.ts'
+import { approvals } from './adapters/prisma/approvals.ts'
 import { attestations } from './adapters/prisma/attestations.ts'
 import { openCatalogue } from './adapters/prisma/catalogue.ts'
 import { isDatabaseUnavailable } from './adapters/prisma/database-errors.ts'
@@ -43,7 +44,6 @@ import { revocationEvents } from './adapters/revocations/revocation-events.ts'
 import { revocationFeed } from './adapters/revocations/revocation-feed.ts'
 import { traced } from './adapters/tracing/traced.ts'
 import { openTracing } from './adapters/tracing/tracing.ts'
-import { openApprovals } from './approvals.ts'
 import { authorizeAdministrator } from './commands/authorize-administrator.ts'
 import type { Config } from './config.ts'
 import { openFlows, openProviderFlows } from './flows.ts'
@@ -226,7 +226,9 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       directory: traced(tracing, directory, { client: 'read the client', delegation: 'read the delegation' }),
       issuance: traced(tracing, used.remembering(issuance), { commit: 'commit' }),
       signer: traced(tracing, keys, { signAccessToken: 'sign' }),
-      ...openApprovals({ database, encryption, config }),
+      approvals: approvals(query),
+      approvalSeconds: config.approvalSeconds,
+      sealPing: outgoing.sealPing,
       strangers,
       actionTokens: actionTokens(issuer, keys),
       tokenStatus: tokenStatus(query),
