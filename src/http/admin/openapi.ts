@@ -73,8 +73,8 @@ function operation(route: Route, schemas: DescribedSchemas): JsonObject {
     operationId: route.operation,
     summary: route.summary.replace(/\.$/, ''),
     tags: [path.split('/')[1] ?? ''],
-    // The scopes are alternatives; with each goes a proof.
-    security: SUFFICIENT[need].map((scope) => ({ token: [scope], proof: [] })),
+    // The scopes are alternatives, the smallest first; with each goes a proof.
+    security: SUFFICIENT[need].toReversed().map((scope) => ({ token: [scope], proof: [] })),
     ...(parameters.length > 0 && { parameters }),
     ...(body !== undefined && { requestBody: body }),
     responses: {

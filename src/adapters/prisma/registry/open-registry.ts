@@ -3,6 +3,7 @@ import { isRefusal, type Refusal } from '../../../core/refusal.ts'
 import type { KeyEncryption } from '../../keys/key-encryption.ts'
 import { approvals } from '../approvals.ts'
 import { readUsed } from '../limit-counters.ts'
+import { takeConsent } from '../oidc-models.ts'
 import type { Database } from '../open-database.ts'
 import { actionTypeStore } from './action-types.ts'
 import { administratorStore } from './administrators.ts'
@@ -90,8 +91,7 @@ function storesOn(client: TransactionClient, encryption: KeyEncryption, onWrite:
     signInLinks: signInLinkStore(client),
     downstreamRules: downstreamRuleStore(client),
     delegations: delegationStore(client),
-    // Inside of the transaction that is open already.
-    approvals: approvals({ query, transaction: (work) => work(query) }, async () => {}),
+    approvals: approvals(query),
     counters: { used: (charges) => readUsed(query, charges) },
     records: recordStore(client),
     stop: stopStore(client),
@@ -116,6 +116,7 @@ function storesOn(client: TransactionClient, encryption: KeyEncryption, onWrite:
       const known = new Set(rows.map(({ id }) => id))
       return ids.filter((id) => !known.has(id))
     },
+    takeConsent: (model, handle) => takeConsent(queryOn(client), model, handle),
     revokeToken: async (jti, expiresAt, revokedBy) => {
       await client.revokedToken.createMany({ data: [{ jti, expiresAt, revokedBy }], skipDuplicates: true })
     },
