@@ -132,7 +132,7 @@ describe('the page of an approval', () => {
     expect(bobsPage.text).not.toContain('value="approve"')
     expect((await bobs.get('/me')).text).toMatch(/data-waiting hidden>0</)
     expect((await poll()).body.error).toBe('authorization_pending')
-    expect((await carols.get(path)).text).toContain('Bob said yes')
+    expect((await carols.get(path)).text).toContain('<bdi class="seen">Bob</bdi> said yes')
     expect((await say(carols, path, 'approve')).status).toBe(303)
   })
 })
