@@ -256,6 +256,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       throttle,
       sealing: encryption,
       onceOnly: store.markOnce,
+      warn: (facts, message) => log.warn(facts, message),
     })
     const serve = createApp({
       token: tokenEndpoint({
