@@ -116,7 +116,7 @@ export interface Answered {
 export interface Approvals extends ApprovalReader {
   /**
    * Writes one answer and its record, and decides the approval when it is the last that was needed, in one transaction that
-   * re-checks everything the approval rests on. Whoever is to be pinged is written down in the same transaction.
+   * re-checks everything the approval rests on. Whoever is to be pinged is written down in it too, by a trigger.
    */
   readonly answer: (answer: ApprovalAnswer) => Promise<Answered>
   /** Counts one poll of a pending approval. `isTooSoon`: the interval is longer from now on (CIBA Core §11). */
@@ -125,11 +125,6 @@ export interface Approvals extends ApprovalReader {
   ) => Promise<{ readonly isTooSoon: boolean; readonly intervalSeconds: number; readonly expiresInSeconds: number }>
   /** Ends one that rests on what has changed. */
   readonly makeVoid: (id: string) => Promise<void>
-}
-
-/** Told after an approval was opened, in no transaction. Never throws: nobody's issuance fails for it. */
-export interface ApprovalNotices {
-  readonly opened: (approvalId: string) => Promise<void>
 }
 
 /** What is to be opened where an action needs a yes. Written by the commit, beside the record of the pending decision. */
@@ -141,7 +136,7 @@ export interface ApprovalToOpen {
   readonly lifetimeSeconds: number
   /** When the delegation ends: it waits no longer. NumericDate. */
   readonly until: number
-  /** The sealed bearer token of a ping (CIBA Core §10.2). */
+  /** The sealed ping that the agent is to be sent (CIBA Core §10.2). */
   readonly notificationToken: Uint8Array | undefined
 }
 
@@ -152,4 +147,10 @@ export interface OpenedApproval {
   readonly expiresInSeconds: number
   readonly intervalSeconds: number
   readonly isNew: boolean
+}
+
+/** Makes the ping that an agent is to be sent once its approval is decided (CIBA Core §10.2); `notificationToken` is what it makes. */
+export interface PingSealer {
+  /** @param token the agent's `client_notification_token`. */
+  readonly sealPing: (authReqId: string, token: string) => Uint8Array
 }

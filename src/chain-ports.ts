@@ -1,5 +1,6 @@
 import type { Page, RegisteredDelegation } from './admin-ports.ts'
 import type { Status } from './core/agent/client.ts'
+import type { ApprovalRule } from './core/delegation/approval-rule.ts'
 import type { Delegable } from './core/delegation/delegation.ts'
 import type { DownstreamRule } from './core/delegation/downstream.ts'
 import type { Limits } from './core/delegation/limits.ts'
@@ -36,6 +37,7 @@ export interface NewChild {
   readonly authorizationDetails: readonly JsonValue[]
   readonly limits?: Limits
   readonly delegable: Delegable
+  readonly approval: ApprovalRule
   readonly notBefore?: Date
   readonly expiresAt: Date
   readonly grantedBy: string

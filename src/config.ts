@@ -69,6 +69,17 @@ export const Config = z
     requireDpopNonce: z.boolean().default(false),
     /** Whether an administrator may record a delegation of a principal of kind `person`. */
     administratorsGrantForPersons: z.boolean().default(true),
+    /** Where others are asked over https: ping endpoints, webhooks, upstream issuers. Nothing else is connected to. */
+    outboundPorts: z.array(Port.min(1)).min(1).max(100).default([443]),
+    /** Development: pings, webhooks and upstream issuers may be on this machine, by http too. */
+    allowLoopbackRequests: z.boolean().default(false),
+    /** Who is told of every new approval. Absent: nobody. */
+    approvalWebhookUrl: z.url().max(2_048).optional(),
+    /** What webhooks are signed with (Standard Webhooks): `whsec_` and 24 to 64 bytes, base64. */
+    approvalWebhookSecret: z
+      .string()
+      .regex(/^whsec_[A-Za-z0-9+/]{32,86}={0,2}$/, 'must be whsec_ and 24 to 64 bytes as base64')
+      .optional(),
     /** Token requests of one client. */
     clientRequests: Limit.default({ perSecond: 500, burst: 2_000 }),
     /** Failed authentications from one address. */
@@ -113,7 +124,18 @@ export const Config = z
     if (config.workers > 1 && config.databaseUrl === undefined) {
       problem('workers', 'the embedded database belongs to one process: set DATABASE_URL, or 1 worker')
     }
+    if ((config.approvalWebhookUrl === undefined) !== (config.approvalWebhookSecret === undefined)) {
+      problem('approvalWebhookUrl', 'goes with approvalWebhookSecret: set both, or none')
+    }
+    const webhook = config.approvalWebhookUrl === undefined ? undefined : new URL(config.approvalWebhookUrl)
+    if (webhook !== undefined && webhook.protocol !== 'https:' && !config.allowLoopbackRequests) {
+      problem('approvalWebhookUrl', 'must be https')
+    }
+    if (webhook !== undefined && `${webhook.username}${webhook.password}` !== '') {
+      problem('approvalWebhookUrl', 'must hold no credentials')
+    }
     if (!config.production) return
+    if (config.allowLoopbackRequests) problem('allowLoopbackRequests', 'is for development only')
     if (config.issuer === undefined) problem('issuer', 'must be set in production (WRIT_ISSUER)')
     if (config.databaseUrl === undefined && !config.allowEmbeddedDatabase) {
       problem('databaseUrl', 'must be set in production (DATABASE_URL), or allowEmbeddedDatabase must be true')
@@ -150,6 +172,9 @@ const ENVIRONMENT: Readonly<Record<string, readonly [keyof Config, (text: string
   WRIT_SIGN_IN_LINK_SECONDS: ['signInLinkSeconds', toNumber],
   WRIT_REQUIRE_DPOP_NONCE: ['requireDpopNonce', toBoolean],
   WRIT_ADMINISTRATORS_GRANT_FOR_PERSONS: ['administratorsGrantForPersons', toBoolean],
+  WRIT_ALLOW_LOOPBACK_REQUESTS: ['allowLoopbackRequests', toBoolean],
+  WRIT_APPROVAL_WEBHOOK_URL: ['approvalWebhookUrl', asIs],
+  WRIT_APPROVAL_WEBHOOK_SECRET: ['approvalWebhookSecret', asIs],
   WRIT_STORED_REFUSALS_PER_HOUR: ['storedRefusalsPerHour', toNumber],
   WRIT_DRAIN_SECONDS: ['drainSeconds', toNumber],
   WRIT_SHED_OVERLOAD: ['shedOverload', toBoolean],
@@ -161,7 +186,7 @@ const ENVIRONMENT: Readonly<Record<string, readonly [keyof Config, (text: string
 }
 
 /** Settings that are secret: `<name>_FILE` names a file that holds the value, so that no environment does. */
-const SECRETS: readonly string[] = ['DATABASE_URL', 'WRIT_KEY_ENCRYPTION_KEY']
+const SECRETS: readonly string[] = ['DATABASE_URL', 'WRIT_KEY_ENCRYPTION_KEY', 'WRIT_APPROVAL_WEBHOOK_SECRET']
 const MAX_SECRET_BYTES = 8_192
 
 /** Read elsewhere: where the settings are, and what the command line is told. */

@@ -21,6 +21,7 @@ import { openLog } from './adapters/log.ts'
 import type { MetricsSnapshot } from './adapters/metrics/metrics.ts'
 import { openMeters } from './adapters/metrics/open-meters.ts'
 import { overloadGuard } from './adapters/overload.ts'
+import { approvals } from './adapters/prisma/approvals.ts'
 import { attestations } from './adapters/prisma/attestations.ts'
 import { openCatalogue } from './adapters/prisma/catalogue.ts'
 import { isDatabaseUnavailable } from './adapters/prisma/database-errors.ts'
@@ -43,7 +44,6 @@ import { revocationEvents } from './adapters/revocations/revocation-events.ts'
 import { revocationFeed } from './adapters/revocations/revocation-feed.ts'
 import { traced } from './adapters/tracing/traced.ts'
 import { openTracing } from './adapters/tracing/tracing.ts'
-import { openApprovals } from './approvals.ts'
 import { authorizeAdministrator } from './commands/authorize-administrator.ts'
 import type { Config } from './config.ts'
 import { actionTypesRouter } from './http/action-types.ts'
@@ -66,6 +66,8 @@ import { failureThrottle } from './http/oauth/throttle.ts'
 import { tokenEndpoint } from './http/oauth/token.ts'
 import { rateLimiter } from './http/rate-limit.ts'
 import { shedding } from './http/shed.ts'
+import { openMe } from './me.ts'
+import { openOutgoing } from './outgoing.ts'
 import { openPeople } from './people.ts'
 import type { Clock } from './ports.ts'
 import { createKeyObjectCache } from './wire/key-object-cache.ts'
@@ -191,6 +193,8 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     })
     // Ended before the port drains: a follower never ends by itself.
     closing.push(feed.stop)
+    const outgoing = openOutgoing({ issuer, config, query, encryption, onFault })
+    closing.push(outgoing.stop)
     const clientRequests = rateLimiter(config.clientRequests)
     const clientFailures = rateLimiter(config.clientRequests)
     const subjectTokenKeeper = subjectTokens(issuer, keys)
@@ -223,7 +227,9 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       directory: traced(tracing, directory, { client: 'read the client', delegation: 'read the delegation' }),
       issuance: traced(tracing, used.remembering(issuance), { commit: 'commit' }),
       signer: traced(tracing, keys, { signAccessToken: 'sign' }),
-      ...openApprovals({ database, encryption, config }),
+      approvals: approvals(query),
+      approvalSeconds: config.approvalSeconds,
+      sealPing: outgoing.sealPing,
       strangers,
       actionTokens: actionTokens(issuer, keys),
       tokenStatus: tokenStatus(query),
@@ -258,6 +264,12 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       onceOnly: store.markOnce,
       warn: (facts, message) => log.warn(facts, message),
     })
+    const me = openMe({
+      ...{ config, database, directory, onFault, sessions: people.sessions, cursors: cursors(cursorSecret) },
+      ...{ approvals: ports.approvals, ids: systemIds, now: clock },
+    })
+    // Ended before the port drains, like the feed.
+    closing.push(me.stop)
     const serve = createApp({
       token: tokenEndpoint({
         ports,
@@ -295,7 +307,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
         throttle,
         nextNonce,
       }),
-      pages: people.routers,
+      pages: [...people.routers, me.router],
       isReady: async () => {
         await query('SELECT 1')
         return keys.active() !== undefined

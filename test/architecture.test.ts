@@ -15,6 +15,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'attestation-ports',
     'approval-ports',
     'people-ports',
+    'me-ports',
   ],
   http: ['http', 'commands', 'core', 'wire'],
   adapters: [
@@ -27,6 +28,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'attestation-ports',
     'approval-ports',
     'people-ports',
+    'me-ports',
   ],
   sdk: ['sdk', 'wire', 'core'],
   gateway: ['gateway', 'sdk', 'wire', 'core'],

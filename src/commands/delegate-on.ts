@@ -1,4 +1,10 @@
 import type { ActorToken, ActorTokens, NewChild, SubDelegations } from '../chain-ports.ts'
+import {
+  ApprovalDocument,
+  type ApprovalRule,
+  NO_APPROVAL,
+  nameableApprovers,
+} from '../core/delegation/approval-rule.ts'
 import { type Bound, parseBound } from '../core/delegation/bound.ts'
 import { DelegableDocument, delegableTo } from '../core/delegation/delegable.ts'
 import { type ChainedDelegation, chainOf, type Delegable } from '../core/delegation/delegation.ts'
@@ -11,6 +17,7 @@ import { type AdmitPorts, admitClient, type Refused, refuseOnRecord } from './ad
 import { commitRefusal } from './commit-detail.ts'
 import { delegationOf } from './consider-action.ts'
 import { standing } from './judge-action.ts'
+import { readBounds as readWrittenBounds } from './judge-grant.ts'
 
 export interface DelegateOnPorts extends AdmitPorts {
   readonly directory: Directory
@@ -34,6 +41,8 @@ export interface DelegateOnRequest {
   /** JSON texts. */
   readonly limits?: string | undefined
   readonly delegable?: string | undefined
+  /** JSON text, or a bare mode. */
+  readonly approval?: string | undefined
   readonly requestId: string
 }
 
@@ -88,6 +97,8 @@ export async function delegateOn(ports: DelegateOnPorts, request: DelegateOnRequ
   if (isRefusal(expiresAt)) return no(expiresAt)
   const limits = readLimits(request.limits, bounds)
   if (isRefusal(limits)) return no(limits)
+  const approval = await readApproval(ports, parent, request.approval)
+  if (isRefusal(approval)) return no(approval)
 
   // Step 5: write it down, and re-check everything that it stands on, in the same transaction.
   const id = `dlg_${ports.ids.recordId()}`
@@ -101,6 +112,7 @@ export async function delegateOn(ports: DelegateOnPorts, request: DelegateOnRequ
     authorizationDetails: bounds.map(({ json }) => json),
     ...(limits !== undefined && { limits }),
     delegable,
+    approval,
     ...(parent.notBefore !== undefined && { notBefore: parent.notBefore }),
     expiresAt,
     grantedBy: `agent:${client.id}`,
@@ -121,6 +133,7 @@ export async function delegateOn(ports: DelegateOnPorts, request: DelegateOnRequ
     id,
     lineage,
     agentId: actor.agentId,
+    approval,
     expiresAt,
     createdAt: now,
   })
@@ -152,6 +165,30 @@ function readLimits(text: string | undefined, bounds: readonly Bound[]): Limits 
   const parsed = Limits.safeParse(json)
   if (!parsed.success) return refuse('limit_invalid', '"limits" are not as they must be')
   return checkLimits(parsed.data, bounds) ?? parsed.data
+}
+
+/**
+ * The child's own rule. It is asked for beside those of all delegations above it, so it can only ask for more; whom it may ask is
+ * for them to say: an agent cannot put its actions before just anybody.
+ */
+async function readApproval(
+  ports: DelegateOnPorts,
+  parent: ChainedDelegation,
+  text: string | undefined,
+): Promise<ApprovalRule | Refusal> {
+  if (text === undefined) return NO_APPROVAL
+  const json = /^[a-z]+$/.test(text) ? text : parseJson(text)
+  if (isRefusal(json)) return refuse('request_malformed', `"approval": ${json.detail}`)
+  const parsed = ApprovalDocument.safeParse(json)
+  if (!parsed.success) return refuse('request_malformed', '"approval" is not as it must be')
+  const { approvers = [], outside = [] } = parsed.data
+  const nameable = nameableApprovers(chainOf(parent), parent.principal.id)
+  const n = approvers.findIndex((id) => !nameable.has(id))
+  if (n >= 0) {
+    return refuse('delegation_not_permitted', 'may not be asked here', `approval.approvers[${n}]`)
+  }
+  const free = await readWrittenBounds(ports, outside, parent.resource, 'approval.outside')
+  return isRefusal(free) ? free : parsed.data
 }
 
 /** The child's bounds, each within one bound of its parent, at places that the parent names. */

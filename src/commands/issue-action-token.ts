@@ -126,6 +126,11 @@ async function mint(
     }
 
     const { approved } = wish
+    if (wish.always && considered.askedWith !== undefined) {
+      // What a resource server does rests on what was approved for the agent that called it.
+      const refusal = refuse('grant_not_allowed', 'only an agent asks for an approval')
+      return refuseOnRecord(ports, { attemptId, marks }, refusal, considered.about, true)
+    }
     if (approved !== undefined && !isApproved(considered, approved)) {
       if (freshness === 'cached') continue
       const refusal = refuse('approval_void', 'what was approved has changed since')
@@ -156,8 +161,7 @@ async function mint(
     }
 
     if (committed.outcome === 'pending') {
-      const { id: approvalId, isNew, ...opened } = committed.opened
-      if (isNew) await ports.approvalNotices.opened(approvalId)
+      const { id: approvalId, ...opened } = committed.opened
       return { kind: 'pending', approvalId, ...opened }
     }
 

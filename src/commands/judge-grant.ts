@@ -1,4 +1,5 @@
 import type { RegisteredDelegation, RegisteredPrincipal, RegistryWriter } from '../admin-ports.ts'
+import type { ApprovalRule } from '../core/delegation/approval-rule.ts'
 import { type Bound, parseBound } from '../core/delegation/bound.ts'
 import type { Delegable } from '../core/delegation/delegation.ts'
 import { checkLimits, type Limits } from '../core/delegation/limits.ts'
@@ -22,6 +23,8 @@ export interface DelegationRequest {
   readonly authorizationDetails: readonly JsonValue[]
   readonly limits?: Limits | undefined
   readonly delegable?: Delegable | undefined
+  /** Absent: nobody is asked. */
+  readonly approval?: ApprovalRule | undefined
   readonly notBefore: Date | undefined
   readonly expiresAt: Date | undefined
   readonly purpose: string | undefined
@@ -49,6 +52,9 @@ export async function judgeGrant(ports: GrantPorts, request: DelegationRequest):
   if (isRefusal(bounds)) return bounds
   const places = new Set<string>(request.resource === undefined ? [] : [request.resource])
   for (const { locations } of bounds) for (const location of locations) places.add(location)
+  // What needs no approval is written as bounds too; it widens nothing, so it need not be within anything.
+  const free = await readBounds(ports, request.approval?.outside ?? [], request.resource, 'approval.outside')
+  if (isRefusal(free)) return free
   const uncountable = request.limits && checkLimits(request.limits, bounds)
   return uncountable ?? { request, bounds, places, expiresAt: period.expiresAt, now }
 }
@@ -58,6 +64,8 @@ export async function readBounds(
   { directory }: Pick<GrantPorts, 'directory'>,
   values: readonly JsonValue[],
   resource: string | undefined,
+  /** Where they stand, for a refusal. */
+  list = 'authorization_details',
 ): Promise<readonly Bound[] | Refusal> {
   const bounds: Bound[] = []
   for (const [n, value] of values.entries()) {
@@ -67,14 +75,14 @@ export async function readBounds(
       known === undefined
         ? refuse('bound_invalid', 'names no action type', 'type')
         : parseBound(value, known.actionType, { resource })
-    if (isRefusal(bound)) return refuse(bound.code, bound.detail, inElement(n, bound.member))
+    if (isRefusal(bound)) return refuse(bound.code, bound.detail, inElement(list, n, bound.member))
     bounds.push(bound)
   }
   return bounds
 }
 
-const inElement = (n: number, member: string | undefined) =>
-  `authorization_details[${n}]${member === undefined || member === '' ? '' : `.${member}`}`
+const inElement = (list: string, n: number, member: string | undefined) =>
+  `${list}[${n}]${member === undefined || member === '' ? '' : `.${member}`}`
 
 /** Who grants it: the column `granted_by`, and what must hold of the principal beyond being active. */
 export interface Granting {
@@ -92,7 +100,8 @@ export async function writeGrant(
   const missing =
     (await missingParty(writer, request, mayGrantFor)) ??
     (await missingPlace(writer, request, places)) ??
-    (await missingHeir(writer, request))
+    (await missingHeir(writer, request)) ??
+    (await missingApprover(writer, request.approval))
   if (missing !== undefined) return missing
   const id = `dlg_${ports.ids.recordId()}`
   await writer.delegations.add({
@@ -103,6 +112,7 @@ export async function writeGrant(
     authorizationDetails: request.authorizationDetails,
     limits: request.limits,
     delegable: request.delegable,
+    approval: request.approval,
     grantedBy,
     purpose: request.purpose ?? null,
     notBefore: request.notBefore ?? null,
@@ -153,6 +163,19 @@ async function missingHeir(writer: RegistryWriter, { delegable }: DelegationRequ
   const [unknown] = named.length === 0 ? [] : await writer.unknownAgents(named)
   if (unknown === undefined) return undefined
   return refuse('member_invalid', 'names no agent', `delegable.agents[${named.indexOf(unknown)}]`)
+}
+
+/** Whoever is to be asked is there and active: a rule that nobody can answer would be a no in disguise. */
+async function missingApprover(
+  writer: RegistryWriter,
+  approval: ApprovalRule | undefined,
+): Promise<Refusal | undefined> {
+  for (const [n, id] of (approval?.approvers ?? []).entries()) {
+    const approver = await writer.entities.principal.find(id)
+    if (approver?.status === 'active') continue
+    return refuse('member_invalid', 'names no active principal', `approval.approvers[${n}]`)
+  }
+  return undefined
 }
 
 async function missingPlace(

@@ -98,6 +98,7 @@ async function give(
     child: {
       ...{ id, lineage, principalId: story.principal, agentId: agents[actor]?.id ?? '' },
       ...{ resource: story.resource.identifier, authorizationDetails: boundOf(letters), delegable: { maxDepth: 5 } },
+      approval: { mode: 'none' },
       ...{ expiresAt, grantedBy: `agent:${holder.id}`, createdAt: new Date() },
       ...(maxUses !== undefined && { limits: { max_uses: maxUses } }),
     },
@@ -271,7 +272,13 @@ describe('what one statement of sub-delegation re-checks', () => {
       ...{ attemptId: randomUUID(), marks: [newMark('assertion'), newMark('proof')] },
       child: {
         ...{ id, lineage: [...made.lineage, id], principalId: story.principal, agentId: agents[1]?.id ?? '' },
-        ...{ authorizationDetails: boundOf(['a']), delegable: { maxDepth: 0 }, expiresAt, grantedBy: 'agent' },
+        ...{
+          authorizationDetails: boundOf(['a']),
+          delegable: { maxDepth: 0 },
+          approval: { mode: 'none' as const },
+          expiresAt,
+          grantedBy: 'agent',
+        },
         createdAt: new Date(),
       },
       ...{ actor: actorOf(1), client: holder.id, assertionKid: holder.key.jkt, jkt: holder.key.jkt },

@@ -34,6 +34,8 @@ export interface WorldOptions {
   readonly action?: Readonly<Record<string, unknown>>
   readonly resource?: object
   readonly delegation?: object
+  /** Of the principal. Default: a person. */
+  readonly kind?: 'person' | 'organization' | 'service'
 }
 
 const BOUNDS = [
@@ -64,7 +66,7 @@ export async function createWorld(
     return answer.body
   }
   await create('/admin/agents', { id: agent.id, name: 'Planner', keys: [{ jwk: agent.key.jwk }] })
-  await create('/admin/principals', { id: principal, kind: 'person', name: 'Alice' })
+  await create('/admin/principals', { id: principal, kind: options.kind ?? 'person', name: 'Alice' })
   await create('/admin/resources', {
     id: resource.id,
     identifier,

@@ -1,9 +1,6 @@
 import type { Answered, ApprovalFilter, ApprovalState, Approvals, StoredApproval } from '../../approval-ports.ts'
 import type { ApprovalNeed } from '../../core/policy/approval-need.ts'
-import type { Database, Query } from './open-database.ts'
-
-/** Told inside the transaction in which an approval was decided: approved, denied, or found void. */
-export type OnDecided = (query: Query, approvalId: string) => Promise<void>
+import type { Query } from './open-database.ts'
 
 /** Seconds that each poll too many adds to the interval, and where that ends (CIBA Core §11). */
 const SLOWER_SECONDS = 5
@@ -11,12 +8,8 @@ const MAX_INTERVAL_SECONDS = 300
 /** Clocks and networks differ: a poll may come so much too early. Unit: seconds. */
 const TOLERANCE_SECONDS = 0.5
 
-/** What the token of a ping is sealed as: so that of one approval is not taken for that of another. */
-export const notificationSeal = (approvalId: string): string => `approval notification ${approvalId}`
-
 /** Approvals as the database keeps them; what decides is decided there, in functions of the migrations. */
-export function approvals(database: Pick<Database, 'query' | 'transaction'>, onDecided: OnDecided): Approvals {
-  const { query, transaction } = database
+export function approvals(query: Query): Approvals {
   const findBy = async (column: 'id' | 'auth_req_id', value: string) => {
     const [row] = await query<ApprovalRow>(`${SELECT} WHERE a.${column} = $1`, [value])
     return row && toApproval(row)
@@ -30,18 +23,14 @@ export function approvals(database: Pick<Database, 'query' | 'transaction'>, onD
       const rows = await query<ApprovalRow>(`${SELECT} ${where} ORDER BY a.id DESC LIMIT ${Math.trunc(limit)}`, params)
       return rows.map(toApproval)
     },
-    answer: ({ id, approver, administrator, isYes, loginId, recordId, requestId }) =>
-      transaction(async (inside) => {
-        const [answered] = await inside<Answered>(
-          'SELECT outcome, state FROM writ_answer_approval($1, $2, $3, $4, $5, $6::uuid, $7)',
-          [id, approver, administrator ?? null, isYes, loginId ?? null, recordId, requestId],
-        )
-        if (answered === undefined) throw new Error('the database did not say what became of an answer')
-        const isDecided =
-          answered.outcome === 'void' || (answered.outcome === 'answered' && answered.state !== 'pending')
-        if (isDecided) await onDecided(inside, id)
-        return answered
-      }),
+    answer: async ({ id, approver, administrator, isYes, loginId, recordId, requestId }) => {
+      const [answered] = await query<Answered>(
+        'SELECT outcome, state FROM writ_answer_approval($1, $2, $3, $4, $5, $6::uuid, $7)',
+        [id, approver, administrator ?? null, isYes, loginId ?? null, recordId, requestId],
+      )
+      if (answered === undefined) throw new Error('the database did not say what became of an answer')
+      return answered
+    },
     countPoll: async (id) => {
       const [row] = await query<PollRow>(COUNT_POLL, [id])
       // Decided between two statements: the next poll is told so.

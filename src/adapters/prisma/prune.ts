@@ -35,6 +35,8 @@ export const PRUNES: readonly Prune[] = [
     `vouched_by IS NOT NULL AND expires_at < now() - interval '30 days' AND (status = 'active'
        OR retired_at = (SELECT v.retired_at FROM key v WHERE v.kid = key.vouched_by))`,
   ),
+  // Kept for a while after its time, so that an operator can see what became of it.
+  removal('notification', 'expires_at', `expires_at < now() - interval '1 hour'`),
   // Answered or not, long ago: the account still has them.
   removal('approval', 'expires_at', `expires_at < now() - interval '30 days'`),
   // Followers that come back later than that are told everything anew.

@@ -1,4 +1,5 @@
 import type { SubDelegations } from '../../chain-ports.ts'
+import { approvalColumn } from '../../core/delegation/approval-rule.ts'
 import { delegableDocument } from '../../core/delegation/delegable.ts'
 import type { RefusalCode } from '../../core/refusal.ts'
 import type { Query } from './open-database.ts'
@@ -18,6 +19,8 @@ export function subDelegations(query: Query, maxChildren = MAX_CHILDREN, maxTree
         ...{ actor_issued_at: actor.iat, actor_expires_at: actor.exp, resource: child.resource },
         ...{ authorization_details: child.authorizationDetails, limits: child.limits },
         ...{ delegable: delegableDocument(child.delegable), granted_by: child.grantedBy },
+        // Without a rule there is no member: the column is then null.
+        approval: approvalColumn(child.approval) ?? undefined,
         ...{ not_before: child.notBefore && seconds(child.notBefore), expires_at: seconds(child.expiresAt) },
         ...{ created_at: seconds(child.createdAt), record_id: recordId, request_id: requestId, max_tree: maxTree },
         // Who, to whom, within what, until.
@@ -25,6 +28,7 @@ export function subDelegations(query: Query, maxChildren = MAX_CHILDREN, maxTree
           ...{ operation: 'delegation.delegate_on', parent: child.lineage.at(-2), to: actor.agentId },
           ...{ authorization_details: child.authorizationDetails, expires_at: seconds(child.expiresAt) },
           ...{ limits: child.limits, delegable: delegableDocument(child.delegable) },
+          approval: approvalColumn(child.approval) ?? undefined,
         },
       }
       const rows = marks.map(({ kind, key, until, issuedAt }) => ({ kind, key, until, issued: issuedAt }))

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { explainApprovers } from '../../core/delegation/explain/explain-approval.ts'
 import { explainLimitLeft, LimitLeft } from '../../core/delegation/explain/explain-limits.ts'
 import { isJsonObject } from '../../core/json.ts'
 import { visible } from '../../core/visible.ts'
@@ -20,6 +21,8 @@ const DecisionAnswer = z.looseObject({
   because: z.array(z.number()).optional(),
   /** What would be left afterwards. */
   limits: z.array(LimitLeft).optional(),
+  /** Who is to be asked first. */
+  approval: z.array(z.object({ approvers: z.array(z.string()), threshold: z.number() })).optional(),
   /** The one that is reached. */
   limit: LimitLeft.optional(),
 })
@@ -29,7 +32,7 @@ export function addTry(program: Command, io: Io): void {
   const command = program.command('try <action>').summary('ask what would be decided, without doing it')
   command
     .description(
-      'Asks what the server would decide if this agent asked for this action now, and why. Nothing is issued, counted or used up.\nThe action is JSON: the text itself, @file, or - for standard input. Exit status 0: permitted, 1: not.',
+      'Asks what the server would decide if this agent asked for this action now, and why. Nothing is issued, counted or used up.\nThe action is JSON: the text itself, @file, or - for standard input. Exit status 0: permitted, 1: not, or not before somebody approves.',
     )
     .requiredOption('--agent <id>', 'who would ask')
     .option('--resource <identifier>', `where (default: the action's "locations", or the only resource there is)`)
@@ -54,12 +57,15 @@ export function addTry(program: Command, io: Io): void {
       const answer = DecisionAnswer.safeParse(await api.ask('POST', '/admin/decisions', { body }))
       if (!answer.success)
         throw new CliError(EXIT.unreachable, 'the answer is no decision', { where: '/admin/decisions' })
-      const { decision, delegation, member, detail, sentence, because, limits = [], limit } = answer.data
+      const { decision, delegation, member, detail, sentence, because, limits = [], limit, approval = [] } = answer.data
       const isPermitted = decision === 'permit'
       cli.print(answer.data, () => [
         `${paintStatus(cli.paint, visible(decision))}${detail ? `: ${visible(detail)}` : ''}`,
         ...(sentence ? [`  what:       ${visible(sentence)}`] : []),
         ...(delegation ? [`  delegation: ${visible(delegation)}`] : []),
+        ...approval.map(
+          ({ approvers, threshold }) => `  needs:      approval by ${explainApprovers(approvers, threshold)}`,
+        ),
         ...(member ? [`  member:     ${visible(member)}`] : []),
         ...(because === undefined
           ? []

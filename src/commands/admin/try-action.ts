@@ -3,6 +3,7 @@ import { soleElement } from '../../core/action/sole-element.ts'
 import type { ChainedDelegation, Delegation } from '../../core/delegation/delegation.ts'
 import { fitsUnder, type LimitLeft, limitLeft } from '../../core/delegation/remaining.ts'
 import { canonicalJson, type JsonValue } from '../../core/json.ts'
+import type { ApprovalNeed } from '../../core/policy/approval-need.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import { chargesAlong } from '../authority.ts'
 import { commitDetail } from '../commit-detail.ts'
@@ -23,12 +24,15 @@ export interface TryRequest {
 /** What an exchange for the action would be answered now. */
 export type TriedAction =
   | {
-      readonly decision: 'permit'
+      /** `require_approval`: nothing is issued before those who are to be asked have said yes. */
+      readonly decision: 'permit' | 'require_approval'
       readonly delegation: string
       readonly sentence: string
       readonly because: readonly number[]
       /** Every limit that it would count at, and what would be left of it afterwards; absent: there is none. */
       readonly limits?: readonly LimitLeft[]
+      /** Who is to be asked, each of these; absent: nobody. */
+      readonly needs?: readonly ApprovalNeed[]
     }
   | {
       readonly decision: 'forbid'
@@ -55,6 +59,7 @@ export async function tryAction(ports: AdminPorts, request: TryRequest): Promise
   if (isRefusal(element)) return { decision: 'forbid', delegation: request.delegation, refusal: element }
   const wish = { resource: request.resource, element }
   let nearest: Nearest | undefined
+  let asking: TriedAction | undefined
   for (const delegation of delegations) {
     if (delegation.agentId !== agent.id) return refuse('member_invalid', 'is of another agent', 'delegation')
     const whole = await ports.directory.delegation(delegation.id, 'fresh')
@@ -64,7 +69,11 @@ export async function tryAction(ports: AdminPorts, request: TryRequest): Promise
     if (counted.refusal === undefined && judged.refusal === undefined) {
       const { action, because } = judged
       const limits = counted.limits.length > 0 && { limits: counted.limits }
-      return { decision: 'permit', delegation: delegation.id, sentence: renderSentence(action), because, ...limits }
+      const found = { delegation: delegation.id, sentence: renderSentence(action), because, ...limits }
+      if (judged.needs.length === 0) return { decision: 'permit', ...found }
+      // One that asks nobody would be better.
+      asking ??= { decision: 'require_approval', ...found, needs: judged.needs }
+      continue
     }
     // Of several that say no, the one that came furthest says most.
     const depth = Object.keys(judged.about).length + (judged.refusal === undefined ? 1 : 0)
@@ -72,6 +81,7 @@ export async function tryAction(ports: AdminPorts, request: TryRequest): Promise
       nearest = { delegation, depth, refusal: counted.refusal, ...('limit' in counted && { limit: counted.limit }) }
     }
   }
+  if (asking !== undefined) return asking
   return {
     decision: 'forbid',
     delegation: nearest?.delegation.id,

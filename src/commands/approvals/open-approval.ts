@@ -1,13 +1,11 @@
-import type { ApprovalNotices, ApprovalToOpen } from '../../approval-ports.ts'
+import type { ApprovalToOpen, PingSealer } from '../../approval-ports.ts'
 import type { ApprovalNeed } from '../../core/policy/approval-need.ts'
 import type { Ids } from '../../ports.ts'
 
-export interface OpenPorts {
+export interface OpenPorts extends PingSealer {
   readonly ids: Ids
-  readonly approvalNotices: ApprovalNotices
   /** How long an approval waits for its answer. Unit: seconds. */
   readonly approvalSeconds: number
-  readonly sealNotificationToken: (token: string, approvalId: string) => Uint8Array
 }
 
 /** What the agent says beside what it asks for. */
@@ -28,20 +26,20 @@ export const needsOf = (needs: readonly ApprovalNeed[], { always }: Asked, princ
 
 /** What the commit opens. Its ids are new; a request that is open already keeps its own. */
 export function approvalToOpen(
-  { ids, approvalSeconds, sealNotificationToken }: OpenPorts,
+  { ids, approvalSeconds, sealPing }: OpenPorts,
   needs: readonly ApprovalNeed[],
   { purpose, lifetimeSeconds = approvalSeconds, notificationToken }: Asked,
   until: number,
 ): ApprovalToOpen {
-  const id = `apr_${ids.recordId()}`
+  // 128 bits of chance, and good with the agent's own key alone (CIBA Core §7.3).
+  const authReqId = `ap_${ids.random()}`
   return {
-    id,
-    // 128 bits of chance, and good with the agent's own key alone (CIBA Core §7.3).
-    authReqId: `ap_${ids.random()}`,
+    id: `apr_${ids.recordId()}`,
+    authReqId,
     needs,
     purpose,
     lifetimeSeconds: Math.min(lifetimeSeconds, approvalSeconds),
     until,
-    notificationToken: notificationToken === undefined ? undefined : sealNotificationToken(notificationToken, id),
+    notificationToken: notificationToken === undefined ? undefined : sealPing(authReqId, notificationToken),
   }
 }

@@ -95,6 +95,12 @@ export function readApprovalColumn(column: unknown): ApprovalRule {
   return column === null || column === undefined ? NO_APPROVAL : ApprovalDocument.parse(column)
 }
 
+/** Whom a rule further down a chain may name: the principal, and whom the rules above it name. */
+export const nameableApprovers = (
+  above: readonly { readonly approval: ApprovalRule }[],
+  principalId: string,
+): ReadonlySet<string> => new Set([principalId, ...above.flatMap(({ approval }) => approval.approvers ?? [])])
+
 /** Who may answer, and how many must say yes, for a delegation of this principal. */
 export const approversOf = (rule: ApprovalRule, principalId: string) => ({
   approvers: rule.approvers ?? [principalId],

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { tryAction } from '../../commands/admin/try-action.ts'
+import { type TriedAction, tryAction } from '../../commands/admin/try-action.ts'
 import { Id } from './members.ts'
 import { ask, type Route } from './route.ts'
 
@@ -29,13 +29,19 @@ const LimitLeft = z
 const TriedDecision = z
   .discriminatedUnion('decision', [
     z.object({
-      decision: z.literal('permit'),
+      decision: z
+        .enum(['permit', 'require_approval'])
+        .describe('"require_approval": allowed once those in "approval" have said yes.'),
       delegation: z.string(),
       sentence: z.string().describe('What would be allowed, in words.'),
       because: z.array(z.int()).describe('Which bounds of the delegation allow it, counted from 0.'),
       limits: z
         .array(LimitLeft)
         .describe('Every limit that it would count at, and what would be left of it afterwards.')
+        .optional(),
+      approval: z
+        .array(z.object({ approvers: z.array(z.string()), threshold: z.int() }))
+        .describe('With "require_approval": of each of these so many have to say yes.')
         .optional(),
     }),
     z.object({
@@ -55,8 +61,8 @@ export const decisionRoutes: readonly Route[] = [
     run: (ports, { agent, delegation, resource, authorization_details }) =>
       tryAction(ports, { agent, delegation, resource, action: authorization_details[0] ?? null }),
     show: (tried) =>
-      tried.decision === 'permit'
-        ? tried
+      tried.decision !== 'forbid'
+        ? shownPermit(tried)
         : {
             decision: tried.decision,
             delegation: tried.delegation,
@@ -67,3 +73,8 @@ export const decisionRoutes: readonly Route[] = [
           },
   }),
 ]
+
+const shownPermit = ({ needs, ...permit }: Exclude<TriedAction, { readonly decision: 'forbid' }>) => ({
+  ...permit,
+  ...(needs !== undefined && { approval: needs }),
+})

@@ -4,6 +4,7 @@ import { grantDelegation } from '../../commands/admin/grant-delegation.ts'
 import { lookUpDelegation, lookUpDelegations } from '../../commands/admin/look-up.ts'
 import type { RegisteredDelegation } from '../../commands/admin/registered.ts'
 import { revokeDelegation } from '../../commands/admin/revoke-delegation.ts'
+import { ApprovalDocument } from '../../core/delegation/approval-rule.ts'
 import { DelegableDocument, delegableDocument } from '../../core/delegation/delegable.ts'
 import { isDelegationCurrent } from '../../core/delegation/delegation.ts'
 import { Limits } from '../../core/delegation/limits.ts'
@@ -31,11 +32,22 @@ const DelegationGrant = z
       }),
     limits: Limits.optional(),
     delegable: DelegableDocument.optional(),
+    approval: ApprovalDocument.optional(),
     not_before: Timestamp.optional(),
     expires_at: Timestamp.describe('Absent: as late as the server allows. NumericDate.').optional(),
     purpose: z.string().min(1).max(500).describe("What it is for, in the administrator's words.").optional(),
   })
   .meta({ id: 'DelegationGrant' })
+
+/** When somebody is asked before an action, as the API shows it. */
+const ShownApproval = z
+  .object({
+    mode: z.enum(['none', 'each', 'outside']),
+    outside: z.array(z.json()).describe('What fits one of these bounds needs no approval.').optional(),
+    approvers: z.array(z.string()).describe('Absent: the principal.').optional(),
+    threshold: z.int().describe('How many of them have to say yes. Absent: one.').optional(),
+  })
+  .meta({ id: 'ApprovalRule' })
 
 /** A delegation as the API shows it. */
 export const Delegation = z
@@ -44,6 +56,7 @@ export const Delegation = z
     authorization_details: z.array(z.json()),
     limits: ShownLimits.optional(),
     delegable: z.object({ max_depth: z.int(), agents: z.array(z.string()).optional() }),
+    approval: ShownApproval,
     granted_by: z.string(),
     purpose: z.string().optional(),
     not_before: Moment.optional(),
@@ -70,6 +83,7 @@ export const delegationRoutes: readonly Route[] = [
         authorizationDetails: body.authorization_details,
         limits: limitsMember(body.limits) ?? undefined,
         delegable: body.delegable,
+        approval: body.approval,
         notBefore: body.not_before,
         expiresAt: body.expires_at,
         purpose: body.purpose,
@@ -121,6 +135,7 @@ export const delegationView = (delegation: RegisteredDelegation) => ({
   authorization_details: delegation.authorizationDetails,
   limits: limitsView(delegation),
   delegable: delegableDocument(delegation.delegable),
+  approval: delegation.approval,
   granted_by: delegation.grantedBy,
   purpose: delegation.purpose ?? undefined,
   not_before: delegation.notBefore,

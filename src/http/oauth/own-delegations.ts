@@ -60,7 +60,7 @@ const view = (delegation: RegisteredDelegation, subjectToken: string) => ({
   resource: delegation.resource,
   authorization_details: delegation.authorizationDetails,
   ...(delegation.limits !== undefined && { limits: { ...delegation.limits, remaining: delegation.remaining } }),
-  approval: { mode: 'none' },
+  approval: delegation.approval,
   delegable: delegableDocument(delegation.delegable),
   ...(delegation.notBefore !== undefined && { not_before: numericDate(delegation.notBefore) }),
   expires_at: numericDate(delegation.expiresAt),

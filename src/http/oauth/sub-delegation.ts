@@ -1,5 +1,4 @@
 import { type DelegateOnPorts, type DelegateOnRequest, delegateOn } from '../../commands/delegate-on.ts'
-import { parseJson } from '../../core/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import type { Door } from '../door.ts'
 import { clientEvidence } from './client-evidence.ts'
@@ -64,7 +63,6 @@ function subDelegationParameters(
   if (foreign !== undefined) return malformed(`"${foreign}" does not go with "actor_token"`)
   // The child's subject token is for this server (RFC 8707 §2).
   if (resource !== issuer) return refuse('resource_unknown', 'with "actor_token" the "resource" is the issuer')
-  if (!isWithoutApproval(form.get('approval'))) return malformed('this "approval" is not supported')
   const expiresIn = form.get('expires_in')
   if (expiresIn !== undefined && !(/^[1-9][0-9]{0,9}$/.test(expiresIn) && Number(expiresIn) <= MAX_SECONDS)) {
     return malformed('"expires_in" must be a whole number of seconds')
@@ -74,12 +72,6 @@ function subDelegationParameters(
     expiresInSeconds: expiresIn === undefined ? undefined : Number(expiresIn),
     limits: form.get('limits'),
     delegable: form.get('delegable'),
+    approval: form.get('approval'),
   }
-}
-
-/** No other mode is built yet: what would slow an agent down is refused, never accepted and ignored. */
-function isWithoutApproval(text: string | undefined): boolean {
-  if (text === undefined || text === 'none') return true
-  const approval = parseJson(text)
-  return isRefusal(approval) ? false : ['"none"', '{"mode":"none"}'].includes(JSON.stringify(approval))
 }

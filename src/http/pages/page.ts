@@ -18,11 +18,13 @@ export interface PageParts {
   readonly signedIn?: SignedIn | undefined
   /** Which place it is. */
   readonly nav?: Place
+  /** For one decision: no wider than a page of a book. Default: where there is no `nav`. */
+  readonly isNarrow?: boolean
   /** Approvals that wait for the principal: shown beside the place, where it is known. */
   readonly waiting?: number
   /** Origins (or schemes, with the colon) beyond ours to which an answer to a form of the page may lead on. */
   readonly formActions?: readonly string[]
-  /** Names of scripts in assets.ts. The page says what it has to say without them. */
+  /** Names of scripts in assets.ts, beyond the one that every place of a principal has. The page says what it has to say without them. */
   readonly scripts?: readonly string[]
 }
 
@@ -78,7 +80,17 @@ const PLACES: readonly (readonly [place: Place, path: string, name: string])[] =
   ['logins', '/me/logins', 'Sign-in'],
 ]
 
-function document({ title, body, signedIn, nav, waiting, scripts = [] }: PageParts): Html {
+function document({
+  title,
+  body,
+  signedIn,
+  nav,
+  isNarrow = nav === undefined,
+  waiting,
+  scripts = [],
+}: PageParts): Html {
+  // A place of a principal is told what is new for him.
+  const loaded = signedIn === undefined || nav === undefined ? scripts : ['follow.js', ...scripts]
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -88,7 +100,7 @@ function document({ title, body, signedIn, nav, waiting, scripts = [] }: PagePar
 <title>${title} · Writ</title>
 <link rel="stylesheet" href="${assetPath('style.css')}">
 <link rel="icon" href="${assetPath('icon.svg')}" type="image/svg+xml">
-${scripts.map((name) => html`<script src="${assetPath(name)}" defer></script>\n`)}</head>
+${loaded.map((name) => html`<script src="${assetPath(name)}" defer></script>\n`)}</head>
 <body>
 <a class="skip" href="#main">Skip to the content</a>
 <header class="top${signedIn === undefined ? ' top-plain' : undefined}">
@@ -97,7 +109,7 @@ ${signedIn === undefined ? html`<span class="brand">${wordmark}</span>` : html`<
 ${signedIn !== undefined && places(signedIn, nav, waiting)}
 </div>
 </header>
-<main id="main" tabindex="-1"${nav === undefined ? html` class="narrow"` : undefined}>
+<main id="main" tabindex="-1"${isNarrow && html` class="narrow"`}>
 ${body}
 </main>
 <footer class="bottom"><p>Writ: one short-lived token for each action, for whom and for what.</p></footer>

@@ -71,9 +71,8 @@ const ports: IssuePorts = {
   issuance: used.remembering(groupCommit(query, 1_000, isDatabaseUnavailable)),
   signer: keys,
   strangers: strangerTally(query, (error) => console.error(error)),
-  approvalNotices: { opened: async () => {} },
   approvalSeconds: 300,
-  sealNotificationToken: (token) => Buffer.from(token),
+  sealPing: (_, token) => Buffer.from(token),
 }
 
 const url = `${issuer}/token`

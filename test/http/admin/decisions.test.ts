@@ -91,3 +91,34 @@ test('while everything is stopped -> forbid, as the exchange says it', async () 
   expect(body).toEqual({ decision: 'forbid', refusal: 'stopped', detail: answer.body.error_description })
   expect((await attempt(world.action)).body.decision).toBe('permit')
 })
+
+test('an action that somebody is asked for -> require_approval, by whom, and one that asks nobody is better', async () => {
+  const { type } = world.action
+  const to = (address: string) => ({ ...world.action, to: [address] })
+  const grant = async (approval: unknown) => {
+    const bounds = [{ type, to: ['cem@example.org'], subject: { $any: true }, body: { $any: true } }]
+    const answer = await world.api.call('POST', '/admin/delegations', {
+      ...{ principal: world.principal, agent: world.agent.id, resource: world.identifier },
+      ...{ authorization_details: bounds, approval },
+    })
+    expect(answer.status, answer.text).toBe(201)
+    return answer.body.id
+  }
+  const asking = await grant('each')
+  expect((await attempt(to('cem@example.org'))).body).toEqual({
+    ...{ decision: 'require_approval', delegation: asking, because: [0], sentence: expect.any(String) },
+    approval: [{ approvers: [world.principal], threshold: 1 }],
+  })
+  // What is forbidden is forbidden, and asking for it changes nothing.
+  expect((await attempt(to('eve@evil.example'))).body.decision).toBe('forbid')
+  const outside = await grant({
+    mode: 'outside',
+    outside: [{ type, to: ['cem@example.org'], subject: 'Hi', body: 'Hi' }],
+  })
+  expect((await attempt({ type, to: ['cem@example.org'], subject: 'Hi', body: 'Hi' })).body).toMatchObject({
+    ...{ decision: 'permit', delegation: outside },
+  })
+  expect((await attempt(to('cem@example.org'), { delegation: outside })).body.decision).toBe('require_approval')
+  const free = await grant('none')
+  expect((await attempt(to('cem@example.org'))).body).toMatchObject({ decision: 'permit', delegation: free })
+})

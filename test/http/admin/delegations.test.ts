@@ -66,6 +66,23 @@ describe('granting', () => {
     expect(row).toEqual({ lineage: [id] })
   })
 
+  test.each<[string, unknown, object]>([
+    ['nothing said', undefined, { mode: 'none' }],
+    ['a bare mode', 'each', { mode: 'each' }],
+    ['nobody, said', { mode: 'none' }, { mode: 'none' }],
+    [
+      'all of it',
+      { mode: 'outside', outside: [bound], approvers: ['acme', 'alice'], threshold: 2 },
+      { mode: 'outside', outside: [bound], approvers: ['acme', 'alice'], threshold: 2 },
+    ],
+  ])('with an approval rule, shown as it was meant: %s', async (_, approval, shown) => {
+    const made = await grant({ approval })
+    expect(made.status, made.text).toBe(201)
+    expect(made.body.approval).toEqual(shown)
+    expect((await server.call(`/admin/delegations/${made.body.id}`)).body.approval).toEqual(shown)
+    expect((await server.call('/admin/delegations?limit=1')).body.items[0].approval).toEqual(shown)
+  })
+
   test('by default it lasts as long as the server allows', async () => {
     const { body } = await grant()
     const seconds = body.expires_at - body.created_at
@@ -136,7 +153,48 @@ describe('granting', () => {
       member: 'authorization_details[0].locations',
     },
     { name: 'a purpose that is too long', changes: () => ({ purpose: 'x'.repeat(501) }), member: 'purpose' },
-    { name: 'approval, not built', changes: () => ({ approval: 'each' }), member: 'approval' },
+    { name: 'an unknown mode', changes: () => ({ approval: 'sometimes' }), member: 'approval.mode' },
+    { name: 'outside of nothing', changes: () => ({ approval: 'outside' }), member: 'approval.outside' },
+    {
+      name: 'outside of what is no bound',
+      changes: () => ({ approval: { mode: 'outside', outside: [bound, { ...bound, to: { $regex: '.' } }] } }),
+      member: 'approval.outside[1].to',
+    },
+    {
+      name: 'outside of an unknown type',
+      changes: () => ({ approval: { mode: 'outside', outside: [{ type: 'nope' }] } }),
+      member: 'approval.outside[0].type',
+    },
+    {
+      name: 'outside at another place',
+      changes: () => ({ approval: { mode: 'outside', outside: [{ ...bound, locations: ['https://bank.example'] }] } }),
+      member: 'approval.outside[0].locations',
+    },
+    {
+      name: 'an approver who is nobody',
+      changes: () => ({ approval: { mode: 'each', approvers: ['nobody-at-all'] } }),
+      member: 'approval.approvers[0]',
+    },
+    {
+      name: 'an approver who is an agent',
+      changes: () => ({ approval: { mode: 'each', approvers: ['planner'] } }),
+      member: 'approval.approvers[0]',
+    },
+    {
+      name: 'an approver who is suspended',
+      changes: () => ({ approval: { mode: 'each', approvers: ['alice', 'halted'] } }),
+      member: 'approval.approvers[1]',
+    },
+    {
+      name: 'more yeses than there are approvers',
+      changes: () => ({ approval: { mode: 'each', threshold: 2 } }),
+      member: 'approval.threshold',
+    },
+    {
+      name: 'an unknown member of the rule',
+      changes: () => ({ approval: { mode: 'each', always: true } }),
+      member: 'approval.always',
+    },
     { name: 'an id of one’s own', changes: () => ({ id: 'dlg_x' }), member: 'id' },
   ])('$name -> 422 that names $member', async ({ changes, member }) => {
     const refused = await grant(changes())

@@ -84,6 +84,35 @@ describe('a delegation that is given on', () => {
     ])
   })
 
+  test('has an approval rule of its own, and those above it count anyway', async () => {
+    const each = { approval: '{"mode":"each"}' }
+    const child = await given(server.issuer, root, helper, [NARROWER], { ...each, delegable: '{"max_depth":1}' })
+    const { jti } = claimsOf(child.subjectToken)
+    expect((await administer(world, 'GET', `/admin/delegations/${jti}`)).body.approval).toEqual({ mode: 'each' })
+    const { items } = (await world.api.call('GET', `/admin/records?delegation=${jti}`)).body
+    expect(items[0].because.approval).toEqual({ mode: 'each' })
+    expect((await act(child)).body.error).toBe('authorization_pending')
+    // Whoever it is given on to says that nobody is to be asked, which changes nothing.
+    const last = await given(server.issuer, child, await newAgent(world), [NARROWER], { approval: 'none' })
+    expect((await act(last)).body.error).toBe('authorization_pending')
+    await issued(act(await given(server.issuer, root, helper, [NARROWER])))
+  })
+
+  test('may ask whom a rule above it names, and nobody else', async () => {
+    const rule = { mode: 'each', approvers: ['boss-of-the-chain'] }
+    await world.api.call('POST', '/admin/principals', { id: 'boss-of-the-chain' })
+    const asked = await delegableWorld({ max_depth: 1 }, { delegation: { approval: rule } })
+    const next = await newAgent(asked)
+    const asking = (approver: string) => ({ approval: JSON.stringify({ mode: 'each', approvers: [approver] }) })
+    await given(server.issuer, holderOf(asked), next, [NARROWER], asking('boss-of-the-chain'))
+    await given(server.issuer, holderOf(asked), next, [NARROWER], asking(asked.principal))
+    const form = asking(world.principal)
+    const token = await agentToken(server.issuer, next)
+    const other = await handOn(server.issuer, holderOf(asked), { bounds: [NARROWER], actorToken: token }, { form })
+    expectRefused(other, 400, 'access_denied')
+    expect(other.body.error_description).toMatch(/approval\.approvers\[0\]$/)
+  })
+
   test('lasts as long as its parent where nothing is said', async () => {
     const { body } = await give()
     const parent = claimsOf(world.delegation.subjectToken)
@@ -486,8 +515,19 @@ describe('refused: the form', () => {
     ],
     ['a delegable that is none', { delegable: '{"max_depth":-1}' }, 'invalid_request'],
     ['a delegable that is no JSON', { delegable: 'x' }, 'invalid_request'],
-    ['an approval', { approval: '{"mode":"each"}' }, 'invalid_request'],
-    ['a bare approval', { approval: '"outside"' }, 'invalid_request'],
+    ['an approval that is none', { approval: 'sometimes' }, 'invalid_request'],
+    ['an approval that is no JSON', { approval: '{' }, 'invalid_request'],
+    ['outside of nothing', { approval: '"outside"' }, 'invalid_request'],
+    [
+      'outside of what is no bound',
+      { approval: JSON.stringify({ mode: 'outside', outside: [{ ...BOUND, to: { $x: 1 } }] }) },
+      'invalid_authorization_details',
+    ],
+    [
+      'an approver whom the chain does not name',
+      { approval: '{"mode":"each","approvers":["mallory"]}' },
+      'access_denied',
+    ],
     ['a scope', { scope: 'x' }, 'invalid_scope'],
     ['another resource', { resource: 'https://mail.example' }, 'invalid_target'],
     ['no resource', { resource: undefined }, 'invalid_request'],
@@ -510,7 +550,7 @@ describe('refused: the form', () => {
     expectRefused(await give({ form }), 400, error)
   })
 
-  test.each(['none', '"none"', '{"mode":"none"}'])('the approval %s is one', async (approval) => {
+  test.each(['none', 'each', '"none"', '{"mode":"none"}'])('the approval %s is one', async (approval) => {
     expect((await give({ form: { approval } })).status).toBe(200)
   })
 

@@ -147,6 +147,20 @@ main > * + * { margin-top: var(--s5); }
 .meter progress::-webkit-progress-value { background: var(--accent); border-radius: 1rem; }
 .meter progress::-moz-progress-bar { background: var(--accent); border-radius: 1rem; }
 
+.stack-tight > * + * { margin-top: var(--s2); }
+.bounds { list-style: none; padding: 0; display: grid; gap: var(--s5); }
+.bounds > li > * + * { margin-top: var(--s2); }
+.bound-sentence { font-size: 1.0625rem; overflow-wrap: anywhere; }
+.bound-titles { list-style: none; padding: 0; display: grid; gap: var(--s1); font-weight: 550; }
+.limits { list-style: none; padding: 0; display: grid; gap: var(--s1); font-size: .9375rem; }
+.limits strong { color: var(--accent-strong); font-variant-numeric: tabular-nums; margin-left: var(--s1); }
+.entry > * + * { margin-top: var(--s2); }
+.entry-what { font-weight: 550; overflow-wrap: anywhere; }
+.filters ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: var(--s1) var(--s2); align-items: center; }
+.filters li > a:only-child { display: inline-flex; align-items: center; min-height: 2.5rem; padding: 0 var(--s3); border-radius: var(--radius-small); border: 1px solid var(--line); background: var(--surface); color: var(--dim); text-decoration: none; font-weight: 550; }
+.filters li > a[aria-current] { color: var(--accent-strong); background: var(--accent-soft); border-color: var(--accent); }
+.filters .filter { color: var(--dim); font-size: .9375rem; margin-left: var(--s2); }
+
 /* notices */
 .notice { border: 1px solid var(--line); border-left: 4px solid var(--line-strong); border-radius: var(--radius-small); background: var(--surface); padding: var(--s3) var(--s4); }
 .notice-title { font-weight: 650; }

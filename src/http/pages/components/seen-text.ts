@@ -75,13 +75,22 @@ export function seenLongText(text: string): Html {
 export function lookAlikeWarning(text: string): string | undefined {
   for (const word of text.split(/[^\p{L}\p{M}\p{N}]+/u)) {
     const scripts = SCRIPTS.filter(([, letters]) => letters.test(word)).map(([name]) => name)
-    if (scripts.length > 1) return `mixes ${scripts.join(' and ')} letters in one word`
+    if (scripts.length > 1) return `one word mixes ${scripts.join(' and ')} letters${listed(word)}`
   }
-  for (const place of text.match(PLACE) ?? []) {
-    if (/[^\p{ASCII}]/u.test(place)) return 'has letters beyond ASCII in an address or host'
-    if (/(?:^|[@./])xn--/i.test(place)) return 'has an internationalized (xn--) host'
+  const isOneWord = !/\s/.test(text)
+  for (const place of text.match(isOneWord ? PLACE_OR_HOST : PLACE) ?? []) {
+    if (/[^\p{ASCII}]/u.test(place)) return `an address or host has letters beyond ASCII${listed(place)}`
+    if (/(?:^|[@./])xn--/i.test(place)) return 'a host is written in the form for letters beyond ASCII (xn--)'
   }
   return undefined
+}
+
+/** Which they are: a reader sees no difference, and is told. */
+function listed(word: string): string {
+  const beyond = [...new Set(word.match(/[^\p{ASCII}]/gu) ?? [])].slice(0, 6)
+  return beyond.length === 0
+    ? ''
+    : `: ${beyond.map((character) => `${UNSEEN.test(character) ? 'there' : character} is U+${codeOf(character)}`).join(', ')}`
 }
 
 const SCRIPTS: readonly (readonly [name: string, letters: RegExp])[] = [
@@ -94,6 +103,10 @@ const SCRIPTS: readonly (readonly [name: string, letters: RegExp])[] = [
   ['Arabic', /\p{Script=Arabic}/u],
 ]
 
-/** Something with an @ or a dot between letters, or behind a scheme. */
-const PLACE =
-  /[\p{L}\p{M}\p{N}._%+-]+@[\p{L}\p{M}\p{N}.-]+|[a-z][a-z0-9+.-]*:\/\/[^\s/?#]+|[\p{L}\p{M}\p{N}-]+(?:\.[\p{L}\p{M}\p{N}-]+)+/gu
+/** An address, or what stands behind a scheme. Every repetition is bounded, so that no text takes longer than its length. */
+const PLACE = /[\p{L}\p{M}\p{N}._%+-]{1,64}@[\p{L}\p{M}\p{N}.-]{1,255}|[a-z][a-z0-9+.-]{0,20}:\/\/[^\s/?#]{1,255}/gu
+/** A text without a blank may be a host by itself. */
+const PLACE_OR_HOST = new RegExp(
+  `${PLACE.source}|[\\p{L}\\p{M}\\p{N}-]{1,63}(?:\\.[\\p{L}\\p{M}\\p{N}-]{1,63}){1,30}`,
+  'gu',
+)
