@@ -131,6 +131,14 @@ describe('an upstream provider', () => {
     expect((await signInAsAccount('bob-1')).answer.status).toBe(303)
     upstream.accounts.set('heir', { email: 'bob@example.com', email_verified: true })
     expect(refused(await signInAsAccount('heir'))).toContain('by another account of this provider')
+    // Unless an administrator says so.
+    const path = `/admin/principals/${bob}/upstream-identities`
+    expect((await people.api.call('GET', path)).body.items).toMatchObject([
+      { issuer: upstream.issuer, subject: 'bob-1' },
+    ])
+    expect((await people.api.call('DELETE', path)).body).toEqual({ unbound: [upstream.issuer] })
+    expect((await signInAsAccount('heir')).answer.status).toBe(303)
+    refused(await signInAsAccount('bob-1'))
   })
 
   test('is asked with PKCE, a nonce and a state that are new each time', async () => {
