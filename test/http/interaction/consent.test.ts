@@ -87,11 +87,15 @@ describe('a principal allows less than is asked for', () => {
       { 'b0.1': '99.50' },
       { instructedAmount: { currency: 'EUR', amount: { $min: '1.00', $max: '99.50' } } },
     ],
-    ['a value instead of anything', { 'b0.3': 'DE02' }, { creditorAccount: { iban: { $in: ['DE02'] } } }],
+    [
+      'a value instead of anything',
+      { 'b0.3': 'DE02100100109307118603' },
+      { creditorAccount: { iban: { $in: ['DE02100100109307118603'] } } },
+    ],
     [
       'a list instead of anything',
-      { 'b0.3': 'DE02\r\n  DE03 \r\n\r\n' },
-      { creditorAccount: { iban: { $in: ['DE02', 'DE03'] } } },
+      { 'b0.3': 'DE02100100109307118603\r\n  DE02120300000000202051 \r\n\r\n' },
+      { creditorAccount: { iban: { $in: ['DE02100100109307118603', 'DE02120300000000202051'] } } },
     ],
   ])('%s', async (_, change, member) => {
     const story = await delegating(server, { bounds: [PAYMENT] })
