@@ -1,5 +1,6 @@
 import type { AdminRecord, RecordReader, StopReader, StopStore } from './account-ports.ts'
 import type { DownstreamRuleReader, DownstreamRuleStore, TreeNode } from './chain-ports.ts'
+import type { ConsentModel, FlowGrantType } from './consent-ports.ts'
 import type { ActionTypeDefinition } from './core/action/action-type.ts'
 import type { PublicJwk, Status } from './core/agent/client.ts'
 import type { ApprovalRule } from './core/delegation/approval-rule.ts'
@@ -48,6 +49,13 @@ export interface AgentMembers {
   readonly owner: string | null
   /** Counted for every token that the agent acts in; null: none. */
   readonly limits: Limits | null
+  /** Where codes may be sent, compared as strings. */
+  readonly redirectUris: readonly string[]
+  /** By which flows it may ask principals for delegations. */
+  readonly grantTypes: readonly FlowGrantType[]
+  /** Null: it polls. */
+  readonly backchannelTokenDeliveryMode: 'poll' | 'ping' | null
+  readonly backchannelClientNotificationEndpoint: string | null
 }
 export interface RegisteredAgent extends Registered, AgentMembers, Counting {
   /** Active ones only. */
@@ -335,6 +343,8 @@ export interface RegistryWriter {
   readonly records: RecordReader & { readonly add: (record: AdminRecord) => Promise<void> }
   readonly signingKeys: SigningKeyStore
   readonly stop: StopStore
+  /** Marks what a principal was asked for as answered. False: it was answered before, or is over. */
+  readonly takeConsent: (model: ConsentModel, handle: string) => Promise<boolean>
   /** Withdraws a token until it would expire; withdrawing it twice is the same. */
   readonly revokeToken: (jti: string, expiresAt: Date, revokedBy: string) => Promise<void>
   /** Keeps the answer to a POST that holds the key since `claimedAt`. False: another one took it over meanwhile. */

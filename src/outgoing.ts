@@ -1,6 +1,6 @@
 import type { KeyEncryption } from './adapters/keys/key-encryption.ts'
 import { fetchCompatible } from './adapters/net/fetch-compatible.ts'
-import { guardedFetch } from './adapters/net/guarded-fetch.ts'
+import { guardedFetch, refuseOutboundUrl } from './adapters/net/guarded-fetch.ts'
 import { startDelivering } from './adapters/notifications/deliver.ts'
 import { pingSealer } from './adapters/notifications/ping.ts'
 import type { Query } from './adapters/prisma/open-database.ts'
@@ -22,6 +22,8 @@ export interface OutgoingParts {
 export interface Outgoing extends PingSealer {
   /** For libraries that take a `fetch`. */
   readonly fetch: typeof globalThis.fetch
+  /** Why an address will never be asked; undefined: it may be. */
+  readonly refuseUrl: (url: string) => string | undefined
   /** Ends what is under way. */
   readonly stop: () => Promise<void>
 }
@@ -36,5 +38,6 @@ export function openOutgoing({ issuer, config, query, encryption, onFault }: Out
     fetch: guardedFetch({ ...limits, timeoutSeconds: 10, maxBytes: 64 * 1_024 }),
     webhook: url === undefined || secret === undefined ? undefined : { url, secret },
   })
-  return { fetch: fetchCompatible(guardedFetch(limits)), ...pingSealer(encryption), stop }
+  const refuseUrl = (text: string) => refuseOutboundUrl(text, limits)
+  return { fetch: fetchCompatible(guardedFetch(limits)), refuseUrl, ...pingSealer(encryption), stop }
 }

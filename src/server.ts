@@ -46,6 +46,7 @@ import { traced } from './adapters/tracing/traced.ts'
 import { openTracing } from './adapters/tracing/tracing.ts'
 import { authorizeAdministrator } from './commands/authorize-administrator.ts'
 import type { Config } from './config.ts'
+import { openFlows, openProviderFlows } from './flows.ts'
 import { actionTypesRouter } from './http/action-types.ts'
 import { adminRouter } from './http/admin/router.ts'
 import { createApp } from './http/app.ts'
@@ -58,7 +59,6 @@ import { introspectionEndpoint } from './http/oauth/introspection.ts'
 import { jwks } from './http/oauth/jwks.ts'
 import { serverMetadata } from './http/oauth/metadata.ts'
 import { ownDelegationsEndpoint } from './http/oauth/own-delegations.ts'
-import { openProvider } from './http/oauth/provider.ts'
 import { receiptsEndpoint } from './http/oauth/receipts.ts'
 import { revocationEndpoint } from './http/oauth/revocation.ts'
 import { revocationFeedEndpoint } from './http/oauth/revocation-feed.ts'
@@ -166,23 +166,25 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     closing.push(({ isSucceeded = false }) => listening.drain(config.drainSeconds, isSucceeded))
     const issuer = config.issuer ?? `http://localhost:${listening.port}`
 
+    const outgoing = openOutgoing({ issuer, config, query, encryption, onFault })
+    closing.push(outgoing.stop)
+    const subjectTokenKeeper = subjectTokens(issuer, keys)
+    const registry = openRegistry({
+      ...{ database, encryption, onGenerationRaised: () => generation.check().catch(onFault) },
+    })
+    const { maxDelegationSeconds } = config
+    const grants = { now: clock, ids: systemIds, directory, registry, maxDelegationSeconds }
     // What oidc-provider fixes at construction changes with the generation: a new one is built and swapped in.
-    const buildProvider = () =>
-      openProvider({
-        issuer,
-        keys: { jwks: keys.privateJwks(), activeKid: () => keys.active().kid },
-        cookieKey,
-        nonceSecret,
-        tokenLifetimeSeconds: config.clientTokenSeconds,
-        findClient: (id) => directory.client(id, 'fresh'),
-        ...store,
-      })
-    let passToProvider = buildProvider()
+    const flows = openProviderFlows({
+      ...{ issuer, database, encryption, keys, subjectTokens: subjectTokenKeeper, cookieKey, nonceSecret },
+      ...{ tokenLifetimeSeconds: config.clientTokenSeconds, directory, store, ports: grants, onFault },
+      fetch: outgoing.fetch,
+    })
     const generation = await watchGeneration(
       query,
       async () => {
         await Promise.all([catalogue.refresh(), keys.refresh()])
-        passToProvider = buildProvider()
+        flows.rebuild()
       },
       onFault,
     )
@@ -193,11 +195,8 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     })
     // Ended before the port drains: a follower never ends by itself.
     closing.push(feed.stop)
-    const outgoing = openOutgoing({ issuer, config, query, encryption, onFault })
-    closing.push(outgoing.stop)
     const clientRequests = rateLimiter(config.clientRequests)
     const clientFailures = rateLimiter(config.clientRequests)
-    const subjectTokenKeeper = subjectTokens(issuer, keys)
     const used = usedEvidence()
     const ports = {
       issuer,
@@ -239,7 +238,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       feed,
       revocableTokens: revocableTokens(issuer, keys),
       revocations: revocations(database),
-      registry: openRegistry({ database, encryption, onGenerationRaised: () => generation.check().catch(onFault) }),
+      registry,
       newKeyProofs: newKeyProofs(proofKeys, nonces),
       enrolments: enrolments(database),
       clientTokens: clientTokens({
@@ -263,6 +262,9 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       sealing: encryption,
       onceOnly: store.markOnce,
     })
+    const delegating = openFlows({
+      ...{ issuer, flows, ports: { ...ports, maxDelegationSeconds }, sessions: people.sessions, throttle, nextNonce },
+    })
     const me = openMe({
       ...{ config, database, directory, onFault, sessions: people.sessions, cursors: cursors(cursorSecret) },
       ...{ approvals: ports.approvals, ids: systemIds, now: clock },
@@ -272,15 +274,17 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     const serve = createApp({
       token: tokenEndpoint({
         ports,
-        passToProvider: (context, form) => passToProvider(context, form),
+        passToProvider: (context, form) => flows.provider().pass(context, form),
+        redeemFlow: delegating.doors.redeem,
         throttle,
         nextNonce,
       }),
+      flows: delegating.doors,
       introspection: introspectionEndpoint({ ports, throttle, nextNonce }),
       revocation: revocationEndpoint({ ports, throttle, nextNonce }),
       receipts: receiptsEndpoint({ ports, throttle, nextNonce }),
       attestation: attestationEndpoint({ ports, throttle, nextNonce }),
-      backchannel: backchannelEndpoint({ ports, throttle, nextNonce }),
+      backchannel: backchannelEndpoint({ ports, throttle, nextNonce, askForDelegation: delegating.doors.backchannel }),
       enrolment: enrolmentEndpoint({ ports, throttle, nextNonce }),
       revocationFeed: revocationFeedEndpoint({ ports, nextNonce }),
       ownDelegations: ownDelegationsEndpoint({
@@ -296,9 +300,10 @@ export async function startServer(config: Config, options: StartOptions = {}): P
         issuer,
         ports: {
           ...ports,
-          maxDelegationSeconds: config.maxDelegationSeconds,
+          maxDelegationSeconds,
           administratorsGrantForPersons: config.administratorsGrantForPersons,
           signInLinkSeconds: config.signInLinkSeconds,
+          refuseOutboundUrl: outgoing.refuseUrl,
         },
         authorize: (call, need) => authorizeAdministrator(ports, call, need),
         signSubjectToken: ports.subjectTokens.sign,
@@ -306,7 +311,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
         throttle,
         nextNonce,
       }),
-      pages: [...people.routers, me.router],
+      pages: [...people.routers, ...delegating.routers, me.router],
       isReady: async () => {
         await query('SELECT 1')
         return keys.active() !== undefined

@@ -5,6 +5,7 @@ import { refuse } from '../core/refusal.ts'
 import { directDoor } from './direct-door.ts'
 import type { Door } from './door.ts'
 import { type FaultParts, faults, guardedDoor, isAdmin } from './faults.ts'
+import type { FlowDoors } from './oauth/flow-doors.ts'
 import { answerOAuthError } from './oauth/oauth-error.ts'
 import { observe, observedDoor, type RequestObserver, type RequestTracer, trace, tracedDoor } from './observe.ts'
 import { assetsRouter } from './pages/assets.ts'
@@ -16,6 +17,7 @@ import { securityHeaders } from './security-headers.ts'
 /** The doors, each built by its own file. */
 export interface AppParts extends FaultParts {
   readonly token: (door: Door) => Promise<void>
+  readonly flows: Pick<FlowDoors, 'par' | 'deviceAuthorization' | 'authorize'>
   readonly introspection: Middleware
   readonly revocation: Middleware
   readonly receipts: Middleware
@@ -56,6 +58,10 @@ export function createApp(parts: AppParts): RequestListener {
   // One spelling for every path: what is not exactly it is nowhere.
   const router = new Router({ strict: true, sensitive: true })
   router.post('/token', (context) => parts.token(context))
+  router.post('/par', parts.flows.par)
+  router.post('/device_authorization', parts.flows.deviceAuthorization)
+  router.get('/authorize', parts.flows.authorize)
+  router.get('/authorize/:uid', parts.flows.authorize)
   router.post('/introspect', parts.introspection)
   router.post('/revoke', parts.revocation)
   router.post('/receipts', parts.receipts)

@@ -9,9 +9,17 @@ import { type SigningKeys, tokenSigner } from './signing-keys.ts'
 
 const REMEMBERED_TOKENS = 100_000
 
+/** What a subject token says of a delegation. */
+export type NamedDelegation = Pick<Delegation, 'id' | 'agentId' | 'expiresAt'> & {
+  readonly principal: { readonly id: string }
+  readonly createdAt: Date
+}
+
 export interface SubjectTokenKeeper extends SubjectTokens {
   /** Signs the subject token of a delegation. It names a delegation and is no bearer secret. */
-  readonly sign: (delegation: Delegation & { readonly createdAt: Date }) => string
+  readonly sign: (delegation: NamedDelegation) => string
+  /** What is signed, for whoever signs it with the same keys. */
+  readonly claims: (delegation: NamedDelegation) => SubjectTokenClaims
 }
 
 /** Subject tokens: `at+jwt` for this server itself, naming principal, agent and delegation (RFC 8693 §4.4 `may_act`). */
@@ -20,21 +28,20 @@ export function subjectTokens(issuer: string, keys: SigningKeys): SubjectTokenKe
   const remembered = new LRUCache<string, SubjectToken & { readonly kid: string; readonly exp: number }>({
     max: REMEMBERED_TOKENS,
   })
+  const claims = (delegation: NamedDelegation): SubjectTokenClaims => ({
+    iss: issuer,
+    aud: issuer,
+    sub: delegation.principal.id,
+    client_id: delegation.agentId,
+    may_act: { sub: delegation.agentId },
+    token_use: 'subject',
+    jti: delegation.id,
+    iat: Math.floor(delegation.createdAt.getTime() / 1_000),
+    exp: Math.floor(delegation.expiresAt.getTime() / 1_000),
+  })
   return {
-    sign: (delegation) => {
-      const claims: SubjectTokenClaims = {
-        iss: issuer,
-        aud: issuer,
-        sub: delegation.principal.id,
-        client_id: delegation.agentId,
-        may_act: { sub: delegation.agentId },
-        token_use: 'subject',
-        jti: delegation.id,
-        iat: Math.floor(delegation.createdAt.getTime() / 1_000),
-        exp: Math.floor(delegation.expiresAt.getTime() / 1_000),
-      }
-      return buildAccessToken(claims, tokenSigner(keys))
-    },
+    claims,
+    sign: (delegation) => buildAccessToken(claims(delegation), tokenSigner(keys)),
     verify: async (token, now) => {
       const digest = sha256Base64url(token)
       const known = remembered.get(digest)

@@ -101,6 +101,22 @@ function checkedUrl(text: string, { allowLoopback, ports = [443] }: GuardedFetch
   return url
 }
 
+/** Why this address will never be asked, whatever its name stands for; undefined: it may be. */
+export function refuseOutboundUrl(text: string, options: Pick<GuardedFetchOptions, 'allowLoopback' | 'ports'>) {
+  try {
+    const url = checkedUrl(text, options)
+    if (url.hash !== '') return 'must have no fragment'
+    const host = url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname
+    const isOwn = host === 'localhost' || host.endsWith('.localhost') || (isIP(host) !== 0 && isLoopbackAddress(host))
+    if (isOwn) return options.allowLoopback ? undefined : 'must be an address of the public internet'
+    if (isIP(host) !== 0 && !isPublicAddress(host)) return 'must be an address of the public internet'
+    return url.protocol === 'https:' ? undefined : 'must be https'
+  } catch (error) {
+    if (error instanceof GuardedFetchError) return error.message
+    throw error
+  }
+}
+
 /** Every address of the host: all of them good, or none is asked. Decimal, octal and hex hosts are dotted here already. */
 async function checkedAddresses(
   url: URL,

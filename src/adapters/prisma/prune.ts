@@ -25,6 +25,8 @@ export const PRUNES: readonly Prune[] = [
     `expires_at < now() - interval '1 hour' AND (SELECT 1 FROM turn t WHERE t.jti = revoked_token.jti LIMIT 1) IS NULL`,
   ),
   removal('idempotency_key', 'created_at', `created_at < now() - interval '24 hours'`),
+  // What is over is still told from what never was, for a while.
+  removal('oidc_model', 'expires_at', `expires_at < now() - interval '1 hour'`),
   removal('turn', 'forget_at', `forget_at < now() - interval '1 minute'`),
   removal('token_use', 'forget_at', 'forget_at < now()'),
   // Instances of agents: their tokens and attestations have ended long before; the account still names them. One that was stopped

@@ -3,6 +3,7 @@ import { act, examples } from '../cli.ts'
 import { collect } from '../input/parse-when.ts'
 import type { Io } from '../io.ts'
 import { addEnrol, addEnrolOptions, createEnrolment, developerLines, type EnrolOptions, withCodeFile } from './enrol.ts'
+import { addFlowOptions, FLOW_MEMBERS, type FlowOptions, flowMembers } from './flow-options.ts'
 import { addInstances } from './instances.ts'
 import { addKeys, keyCount, keyMembers } from './key-commands.ts'
 import {
@@ -26,7 +27,7 @@ const AGENTS: Kind = {
   ],
 }
 
-interface Members extends LimitOptions {
+interface Members extends LimitOptions, FlowOptions {
   readonly name?: string
   readonly description?: string
   readonly owner?: string
@@ -34,7 +35,7 @@ interface Members extends LimitOptions {
 
 const memberOptions = (command: Command) =>
   addLimitOptions(
-    command
+    addFlowOptions(command)
       .option('--name <text>', 'a name for people')
       .option('--description <text>', 'what it does')
       .option('--owner <text>', 'who answers for it'),
@@ -53,13 +54,14 @@ export function addAgents(program: Command, io: Io): void {
   addShow(agents, io, AGENTS)
   addUpdate(agents, io, AGENTS, {
     options: memberOptions,
-    members: async ({ name, description, owner, ...limits }: Members) => ({
+    members: async ({ name, description, owner, redirectUri, grant, notify, ...limits }: Members) => ({
       ...(await limitsMember(patchLimits(io, limits))),
+      ...flowMembers({ redirectUri, grant, notify }),
       ...(name !== undefined && { name }),
       ...(description !== undefined && { description }),
       ...(owner !== undefined && { owner }),
     }),
-    removable: ['name', 'description', 'owner', 'limits'],
+    removable: ['name', 'description', 'owner', 'limits', ...FLOW_MEMBERS],
     sample: '--owner team-mail@example.com',
   })
   addVerbs(agents, io, AGENTS, ['suspend', 'resume', 'retire'])
@@ -81,13 +83,16 @@ function addCreate(agents: Command, io: Io): void {
   ])
   act(create, io, async (cli, id: string, options: Members & EnrolOptions & { key?: string[]; enrol?: boolean }) => {
     const { name, description, owner } = options
+    const flows = flowMembers(options)
     const limits = await readLimits(io, options)
     const keys = await keyMembers(io, options.key)
     const isEnrolled = options.enrol === true
     const codeFile = isEnrolled ? options.codeFile : undefined
     await withCodeFile(codeFile === undefined ? {} : { codeFile }, async (writeCode) => {
       const api = await cli.api()
-      const agent = await api.ask('POST', AGENTS.path, { body: { id, name, description, owner, limits, keys } })
+      const agent = await api.ask('POST', AGENTS.path, {
+        body: { id, name, description, owner, limits, keys, ...flows },
+      })
       const done = `Registered agent ${id}${keys.length === 0 ? '' : ` with ${keys.length} key${keys.length === 1 ? '' : 's'}`}.`
       if (!isEnrolled) {
         const bind = `Let it bind a key: writ agents enrol ${id}`

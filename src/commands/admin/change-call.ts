@@ -12,6 +12,8 @@ export interface AdminPorts {
   /** How long a delegation may last, and lasts where nothing is said. Unit: seconds. */
   readonly maxDelegationSeconds: number
   readonly administratorsGrantForPersons: boolean
+  /** Why an address is none that this server would ask, as far as the address alone tells; undefined: it may be one. */
+  readonly refuseOutboundUrl: (url: string) => string | undefined
   /** How long a sign-in link is good where nothing is said. Unit: seconds. */
   readonly signInLinkSeconds: number
 }

@@ -9,6 +9,7 @@ export type {
   Noun,
   Page,
   RegisteredActionType,
+  RegisteredAgent,
   RegisteredDelegation,
   RegisteredEnrolment,
   RegisteredInstance,

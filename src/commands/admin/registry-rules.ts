@@ -17,7 +17,7 @@ type Rule<N extends Noun> = (facts: RuleFacts<N>) => Promise<Refusal | undefined
 
 /** What must hold of each thing beyond the form of its members, at registration and at every change. */
 export const RULES: { readonly [N in Noun]: Rule<N> } = {
-  agent: async () => undefined,
+  agent: async ({ ports, after }) => refuseFlows(after, ports.refuseOutboundUrl),
   principal: async () => undefined,
   resource: async ({ writer, after }) => {
     if (after.actionTypes === 'all') return undefined
@@ -40,4 +40,22 @@ export const RULES: { readonly [N in Noun]: Rule<N> } = {
     const compiled = compileActionType(definition, (before?.version ?? 0) + 1)
     return isRefusal(compiled) ? compiled : undefined
   },
+}
+
+/** Nothing is accepted that nothing would come of. */
+function refuseFlows(
+  agent: Members['agent'],
+  refuseOutboundUrl: AdminPorts['refuseOutboundUrl'],
+): Refusal<'member_invalid'> | undefined {
+  const { redirectUris, grantTypes, backchannelTokenDeliveryMode: mode } = agent
+  const endpoint = agent.backchannelClientNotificationEndpoint
+  const no = (member: string, detail: string) => refuse('member_invalid', detail, member)
+  const hasCodes = grantTypes.includes('authorization_code')
+  if (hasCodes && redirectUris.length === 0) return no('redirect_uris', 'is needed with the grant "authorization_code"')
+  if (!hasCodes && redirectUris.length > 0) return no('redirect_uris', 'goes with the grant "authorization_code" only')
+  const name = 'backchannel_client_notification_endpoint'
+  if (mode === 'ping' && endpoint === null) return no(name, 'is needed with the mode "ping"')
+  if (mode !== 'ping' && endpoint !== null) return no(name, 'goes with the mode "ping" only')
+  const problem = endpoint === null ? undefined : refuseOutboundUrl(endpoint)
+  return problem === undefined ? undefined : no(name, problem)
 }

@@ -1,5 +1,6 @@
 import type { Middleware } from 'koa'
-import { CLIENT_CREDENTIALS } from './token.ts'
+import { CIBA } from './approval-poll.ts'
+import { AUTHORIZATION_CODE, CLIENT_CREDENTIALS, DEVICE_CODE } from './token.ts'
 import { TOKEN_EXCHANGE } from './token-exchange.ts'
 
 const ALGORITHMS = ['ES256', 'Ed25519', 'EdDSA']
@@ -28,10 +29,24 @@ export function serverMetadata(issuer: string, actionTypes: () => readonly strin
       // And another: what was stopped, for resource servers that verify offline.
       revocation_feed_endpoint: `${issuer}/revocations`,
       jwks_uri: `${issuer}/jwks`,
-      grant_types_supported: [CLIENT_CREDENTIALS, TOKEN_EXCHANGE],
-      // No front-channel flow: an empty list, and no authorization endpoint (RFC 8414 §2).
-      response_types_supported: [],
+      grant_types_supported: [CLIENT_CREDENTIALS, TOKEN_EXCHANGE, AUTHORIZATION_CODE, DEVICE_CODE, CIBA],
+      authorization_endpoint: `${issuer}/authorize`,
+      // (RFC 9126 §5)
+      pushed_authorization_request_endpoint: `${issuer}/par`,
+      // (RFC 9207 §3)
+      authorization_response_iss_parameter_supported: true,
+      response_types_supported: ['code'],
+      response_modes_supported: ['query'],
       code_challenge_methods_supported: ['S256'],
+      // (RFC 8628 §4)
+      device_authorization_endpoint: `${issuer}/device_authorization`,
+      // (CIBA Core §4)
+      backchannel_authentication_endpoint: `${issuer}/backchannel`,
+      backchannel_token_delivery_modes_supported: ['poll', 'ping'],
+      // The backchannel alone has a scope, and with it an ID token (CIBA Core §7.1).
+      scopes_supported: ['openid'],
+      subject_types_supported: ['public'],
+      id_token_signing_alg_values_supported: ['ES256'],
       token_endpoint_auth_methods_supported: AGENT_METHODS,
       token_endpoint_auth_signing_alg_values_supported: ALGORITHMS,
       introspection_endpoint_auth_methods_supported: METHODS,

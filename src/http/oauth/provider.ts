@@ -1,42 +1,50 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import Provider, { type AdapterFactory, type Configuration, errors } from 'oidc-provider'
-import type { Client } from '../../core/agent/client.ts'
-import type { IssuedClientToken } from '../../core/token/issued-client-token.ts'
+import Provider, { errors } from 'oidc-provider'
+import type { ConsentModel } from '../../commands/people/consents.ts'
 import type { Door } from '../door.ts'
-import type { PassToProvider } from './client-credentials.ts'
+import { redeemed, type Shown, shown } from './provider-adapter.ts'
+import { configuration, type ProviderParts, SESSION_COOKIE } from './provider-configuration.ts'
 import { withRequestContext } from './request-context.ts'
-import { CLIENT_CREDENTIALS } from './token.ts'
 import { TOKEN_EXCHANGE } from './token-exchange.ts'
 
-const ALGORITHMS = ['ES256', 'Ed25519', 'EdDSA'] as const
-
-/** The private keys that sign, as oidc-provider wants them. */
-export interface ProviderKeys {
-  readonly jwks: readonly Record<string, unknown>[]
-  readonly activeKid: () => string
+/** A request for a delegation that a browser brought. */
+export interface OpenInteraction {
+  readonly uid: string
+  readonly params: Readonly<Record<string, unknown>>
+  readonly expiresAt: Date
 }
 
-export interface ProviderParts {
-  readonly issuer: string
-  readonly keys: ProviderKeys
-  readonly cookieKey: string
-  /** 32 bytes, shared with our own doors; undefined where no nonce is required. */
-  readonly nonceSecret: Buffer | undefined
-  readonly tokenLifetimeSeconds: number
-  readonly findClient: (id: string) => Promise<Client | undefined>
-  /** Marks an id as used. False: it was used before. One atomic statement. */
-  readonly markOnce: (id: string, expiresInSeconds: number) => Promise<boolean>
-  /** Records the token before it is signed; a fault here means that nothing is signed. */
-  readonly recordClientToken: (facts: IssuedClientToken) => Promise<void>
+/** What a principal said; `grantId` is the delegation. */
+export type ConsentResult = { readonly principalId: string; readonly grantId: string } | 'denied'
+
+/** oidc-provider, as far as it is used here. */
+export interface OpenedProvider {
+  /**
+   * Passes a request on, with the parameters that were read, if it has a body.
+   *
+   * `client`: it was authenticated at our door, and the library repeats nothing of it.
+   */
+  readonly pass: (context: Door, form?: ReadonlyMap<string, string>, client?: Shown) => Promise<void>
+  /** The interaction that the cookie of this path names; undefined: none, or it is over. */
+  readonly interaction: (context: Door) => Promise<OpenInteraction | undefined>
+  /** @returns where the browser goes next. */
+  readonly answerInteraction: (context: Door, result: ConsentResult) => Promise<string>
+  /** Answers a device code, or a request of the backchannel, whose agent is then pinged if it wants to be. */
+  readonly answerRequest: (
+    model: Exclude<ConsentModel, 'Interaction'>,
+    id: string,
+    result: ConsentResult,
+  ) => Promise<void>
 }
+
+const DENIED = 'the principal said no'
 
 /**
- * Drives oidc-provider for what it is best at: the grants of OAuth that are not ours.
+ * Drives oidc-provider for what it is best at: the grants of OAuth that are not ours, and the flows in which people delegate.
  *
- * Its defaults are wide (any assertion audience and lifetime, RS256, an in-memory adapter, routes nobody asked for), so
- * every one that matters is set. Clients reach it only through our `/token`, authenticated.
+ * Built anew whenever a key changes: nothing of a flow lives in it, so a flow goes on with the next one.
  */
-export function openProvider(parts: ProviderParts): PassToProvider {
+export function openProvider(parts: ProviderParts): OpenedProvider {
   const provider = new Provider(parts.issuer, configuration(parts))
   // Registered so that client metadata may name it. Answered by our own door: whoever gets here took a wrong turn.
   provider.registerGrantType(TOKEN_EXCHANGE, () => {
@@ -44,19 +52,64 @@ export function openProvider(parts: ProviderParts): PassToProvider {
   })
   // The scheme and the host come from the issuer, through the headers that `behindIssuer` overwrites.
   provider.proxy = true
-  // The library opens its token endpoint to scripts of every origin; ours is closed to them.
   provider.use(async (context, next) => {
+    // Cookies are always `Secure`, on loopback too, where browsers take them; the library would refuse to set one over http.
+    context.cookies.secure = true
     await next()
+    // The library opens its token endpoint to scripts of every origin; ours is closed to them.
     for (const name of Object.keys(context.response.headers)) {
       if (name.startsWith('access-control-')) context.remove(name)
     }
+    withoutSession(context.res)
+    const delegation = redeemed.get(context.req)
+    if (delegation !== undefined && isTokenAnswer(context.body)) {
+      const { scope: _, ...answer } = context.body
+      // What was granted, which may be less than what was asked for (RFC 9396 §7).
+      context.body = { ...answer, authorization_details: delegation.authorizationDetails }
+    }
   })
+  provider.on('server_error', (_context, error) => parts.onFault(error))
   const handle = provider.callback() as (request: IncomingMessage, response: ServerResponse) => Promise<void>
-  return async (context, form) => {
-    behindIssuer(context, parts.issuer)
-    Object.assign(context.req, { body: Object.fromEntries(form) })
-    context.respond = false
-    await withRequestContext(() => handle(context.req, context.res))
+  return {
+    pass: async (context, form, client) => {
+      behindIssuer(context, parts.issuer)
+      if (form !== undefined) Object.assign(context.req, { body: Object.fromEntries(form) })
+      if (client !== undefined) shown.set(context.req, client)
+      context.respond = false
+      await withRequestContext(() => handle(context.req, context.res))
+    },
+    interaction: async ({ req, res }) => {
+      try {
+        const { uid, params, exp } = await provider.interactionDetails(req, res)
+        return { uid, params, expiresAt: new Date(exp * 1_000) }
+      } catch (error) {
+        if (error instanceof errors.SessionNotFound) return undefined
+        throw error
+      }
+    },
+    answerInteraction: ({ req, res }, result) =>
+      provider.interactionResult(
+        req,
+        res,
+        result === 'denied'
+          ? { error: 'access_denied', error_description: DENIED }
+          : { login: { accountId: result.principalId, remember: false }, consent: { grantId: result.grantId } },
+        { mergeWithLastSubmission: false },
+      ),
+    answerRequest: async (model, id, result) => {
+      if (model === 'BackchannelAuthenticationRequest') {
+        return provider.backchannelResult(id, result === 'denied' ? new errors.AccessDenied(DENIED) : result.grantId)
+      }
+      const code = await provider.DeviceCode.find(id, { ignoreExpiration: true })
+      if (code === undefined) throw new Error('the device code that was just answered is missing')
+      Object.assign(
+        code,
+        result === 'denied'
+          ? { error: 'access_denied', errorDescription: DENIED }
+          : { accountId: result.principalId, grantId: result.grantId, scope: '', resource: code.params?.resource },
+      )
+      await code.save()
+    },
   }
 }
 
@@ -71,111 +124,15 @@ function behindIssuer({ req }: Door, issuer: string): void {
   delete req.headers.origin
 }
 
-function configuration(parts: ProviderParts): Configuration {
-  const off = { enabled: false } as const
-  return {
-    adapter: adapterFactory(parts),
-    clients: [],
-    cookies: { keys: [parts.cookieKey] },
-    jwks: { keys: parts.keys.jwks.map((jwk) => ({ ...jwk })) } as NonNullable<Configuration['jwks']>,
-    scopes: [],
-    responseTypes: ['code'],
-    clientAuthMethods: ['private_key_jwt'],
-    clientDefaults: {
-      token_endpoint_auth_method: 'private_key_jwt',
-      id_token_signed_response_alg: 'ES256',
-      grant_types: [CLIENT_CREDENTIALS],
-      response_types: [],
-    },
-    enabledJWA: {
-      clientAuthSigningAlgValues: [...ALGORITHMS],
-      dPoPSigningAlgValues: [...ALGORITHMS],
-      idTokenSigningAlgValues: ['ES256'],
-    },
-    clockTolerance: 30,
-    ttl: { ClientCredentials: parts.tokenLifetimeSeconds },
-    features: {
-      devInteractions: off,
-      userinfo: off,
-      rpInitiatedLogout: off,
-      introspection: off,
-      revocation: off,
-      registration: off,
-      pushedAuthorizationRequests: off,
-      clientCredentials: { enabled: true },
-      dPoP:
-        parts.nonceSecret === undefined
-          ? { enabled: true }
-          : { enabled: true, nonceSecret: parts.nonceSecret, requireNonce: () => true },
-      resourceIndicators: {
-        enabled: true,
-        defaultResource: () => parts.issuer,
-        useGrantedResource: () => false,
-        getResourceServerInfo: async (_context, resource, client) => {
-          if (resource !== parts.issuer) throw new errors.InvalidTarget()
-          const registered = await parts.findClient(client.clientId)
-          return {
-            audience: parts.issuer,
-            // Computed per client: the library's own check of scope knows static ones only.
-            scope: registered?.kind === 'administrator' ? registered.scope.join(' ') : '',
-            accessTokenFormat: 'jwt',
-            accessTokenTTL: parts.tokenLifetimeSeconds,
-            jwt: { sign: { alg: 'ES256', kid: parts.keys.activeKid() } },
-          }
-        },
-      },
-    },
-    // Awaited before the token is signed: the record comes first.
-    extraTokenClaims: async (context, token) => {
-      const client = await parts.findClient(token.clientId ?? '')
-      const jkt = 'jkt' in token && typeof token.jkt === 'string' ? token.jkt : undefined
-      if (token.kind !== 'ClientCredentials' || client === undefined || jkt === undefined) {
-        throw new errors.InvalidClient('this client gets no token of this kind')
-      }
-      const scope = typeof token.scope === 'string' ? token.scope : ''
-      const requestId = String(context.res.getHeader('x-request-id') ?? '')
-      const iat = token.iat ?? 0
-      const exp = iat + parts.tokenLifetimeSeconds
-      await parts.recordClientToken({ jti: token.jti, client, jkt, scope, iat, exp, requestId })
-      return { token_use: client.kind === 'administrator' ? 'admin' : client.kind }
-    },
-    assertJwtClientAuthClaimsAndHeader: async (_context, claims) => {
-      // One string, the issuer: an assertion for a list of servers can be replayed among them (draft-ietf-oauth-rfc7523bis).
-      if (claims.aud !== parts.issuer) throw new errors.InvalidClientAuth('"aud" must be the issuer')
-    },
-    findAccount: () => undefined,
-    renderError: (context, out) => {
-      context.type = 'json'
-      context.body = JSON.stringify(out)
-    },
-  }
+/** The library's own session holds nothing between two requests: a browser that remembered it would remember nothing. */
+function withoutSession(response: ServerResponse): void {
+  if (response.headersSent) return
+  const cookies = [response.getHeader('set-cookie') ?? []].flat().map(String)
+  const kept = cookies.filter((cookie) => !cookie.startsWith(`${SESSION_COOKIE}`))
+  if (kept.length === cookies.length) return
+  if (kept.length === 0) response.removeHeader('set-cookie')
+  else response.setHeader('set-cookie', kept)
 }
 
-/** Clients from our own tables, replay marks in our own table; whatever else the library would store is not stored yet. */
-function adapterFactory({ findClient, markOnce }: ProviderParts): AdapterFactory {
-  return (model) => ({
-    find: async (id) => (model === 'Client' ? clientMetadata(await findClient(id)) : undefined),
-    upsert: async (id, _payload, expiresInSeconds) => {
-      if (model !== 'ReplayDetection' || expiresInSeconds === undefined) throw new Error(`${model} is not stored`)
-      // The library looks first and writes then; of two that looked at once, the second is told here.
-      if (!(await markOnce(`oidc-provider\n${id}`, expiresInSeconds))) throw new errors.InvalidClientAuth('used before')
-    },
-    findByUserCode: async () => undefined,
-    findByUid: async () => undefined,
-    consume: async () => undefined,
-    destroy: async () => undefined,
-    revokeByGrantId: async () => undefined,
-  })
-}
-
-function clientMetadata(client: Client | undefined) {
-  if (client === undefined || client.status !== 'active') return undefined
-  return {
-    client_id: client.id,
-    token_endpoint_auth_method: 'private_key_jwt' as const,
-    grant_types: [CLIENT_CREDENTIALS],
-    response_types: [],
-    redirect_uris: [],
-    jwks: { keys: client.keys.map(({ kid, jwk }) => ({ ...jwk, kid })) },
-  }
-}
+const isTokenAnswer = (body: unknown): body is { readonly scope?: string; readonly access_token: string } =>
+  typeof body === 'object' && body !== null && 'access_token' in body

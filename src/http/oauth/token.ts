@@ -7,6 +7,7 @@ import type { Door } from '../door.ts'
 import { CIBA, isApprovalPoll, pollApproval } from './approval-poll.ts'
 import { grantClientCredentials, type PassToProvider } from './client-credentials.ts'
 import { refuseOtherAuthentication } from './client-evidence.ts'
+import type { FlowDoors } from './flow-doors.ts'
 import { answerOAuthError } from './oauth-error.ts'
 import { readForm } from './read-form.ts'
 import type { SubDelegationPorts } from './sub-delegation.ts'
@@ -14,10 +15,14 @@ import type { FailureThrottle } from './throttle.ts'
 import { exchangeToken, TOKEN_EXCHANGE } from './token-exchange.ts'
 
 export const CLIENT_CREDENTIALS = 'client_credentials'
+export const AUTHORIZATION_CODE = 'authorization_code'
+export const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code'
 
 export interface TokenEndpointParts {
   readonly ports: RedeemPorts & SubDelegationPorts & AuthenticatePorts & StopPorts & AgentTokenPorts
   readonly passToProvider: PassToProvider
+  /** Fetches the token of a delegation that a flow in a browser ended in. */
+  readonly redeemFlow: FlowDoors['redeem']
   readonly throttle: FailureThrottle
   /** The nonce to offer with every answer; undefined where none is required (RFC 9449 §8). */
   readonly nextNonce: (() => string) | undefined
@@ -32,6 +37,7 @@ export interface TokenEndpointParts {
 export function tokenEndpoint({
   ports,
   passToProvider,
+  redeemFlow,
   throttle,
   nextNonce,
 }: TokenEndpointParts): (door: Door) => Promise<void> {
@@ -45,9 +51,15 @@ export function tokenEndpoint({
         return grantClientCredentials(context, form, { ports, passToProvider, throttle })
       }
       case CIBA: {
-        // An approval of one action is ours; every other request was made elsewhere.
+        // An approval of one action is ours; every other request ends in a delegation.
         if (isApprovalPoll(form)) return pollApproval(context, form, ports, throttle)
-        return answerOAuthError(context, refuse('approval_unknown', 'there is no such "auth_req_id"'))
+        return redeemFlow(context, form, 'ciba')
+      }
+      case AUTHORIZATION_CODE: {
+        return redeemFlow(context, form, 'authorization_code')
+      }
+      case DEVICE_CODE: {
+        return redeemFlow(context, form, 'device_code')
       }
       default:
         return answerOAuthError(context, unknownGrant(grant))

@@ -29,9 +29,7 @@ export async function openServerKeys({ issuer, database, dataDirectory }: OurSer
   return {
     subjectToken: ({ id, principalId, agentId }) =>
       tokens.sign({
-        ...{ id, agentId, lineage: [id], status: 'active', authorizationDetails: [], delegable: { maxDepth: 0 } },
-        approval: { mode: 'none' },
-        principal: { id: principalId, status: 'active' },
+        ...{ id, agentId, principal: { id: principalId } },
         createdAt: new Date(),
         expiresAt: new Date(Date.now() + HOUR),
       }),

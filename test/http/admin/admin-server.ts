@@ -7,6 +7,7 @@ import { systemClock, systemIds } from '../../../src/adapters/clock.ts'
 import { keyEncryption } from '../../../src/adapters/keys/key-encryption.ts'
 import { ensureSigningKey, openSigningKeys, type SigningKeys } from '../../../src/adapters/keys/signing-keys.ts'
 import { subjectTokens } from '../../../src/adapters/keys/subject-tokens.ts'
+import { refuseOutboundUrl } from '../../../src/adapters/net/guarded-fetch.ts'
 import { openCatalogue } from '../../../src/adapters/prisma/catalogue.ts'
 import { directory } from '../../../src/adapters/prisma/directory.ts'
 import type { Database } from '../../../src/adapters/prisma/open-database.ts'
@@ -90,6 +91,7 @@ export async function startAdminServer(
       maxDelegationSeconds: 90 * 86_400,
       signInLinkSeconds: 900,
       administratorsGrantForPersons: settings.administratorsGrantForPersons ?? true,
+      refuseOutboundUrl: (url) => refuseOutboundUrl(url, { allowLoopback: false }),
     },
     authorize: async ({ token, method, url }, need) => {
       const scope = HOLDERS[token]

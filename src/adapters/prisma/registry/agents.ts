@@ -1,4 +1,5 @@
 import type { EntityStore, RegisteredAgent } from '../../../admin-ports.ts'
+import type { FlowGrantType } from '../../../consent-ports.ts'
 import type { Limits } from '../../../core/delegation/limits.ts'
 import type { Agent, Key } from '../generated/client.ts'
 import { withRemaining } from '../limit-counters.ts'
@@ -19,13 +20,19 @@ export function agentStore(client: TransactionClient): EntityStore<'agent'> {
     },
     page: async (page) =>
       counted((await client.agent.findMany({ ...byId(page), include: WITH_ACTIVE_KEYS })).map(toAgent)),
-    add: async ({ id, name, description, owner, limits }) => {
-      const data = [{ id, name, description, owner, limits: limitsColumn(limits) }]
+    add: async ({ limits, redirectUris, grantTypes, ...agent }) => {
+      const data = [
+        { ...agent, redirectUris: [...redirectUris], grantTypes: [...grantTypes], limits: limitsColumn(limits) },
+      ]
       return (await client.agent.createMany({ data, skipDuplicates: true })).count === 1
     },
-    amend: async (id, version, { members: { limits, ...members } = {}, ...state }, now) => {
-      const limiting = limits !== undefined && { limits: limitsColumn(limits) }
-      const data = { ...members, ...limiting, ...state, version: version + 1, updatedAt: now }
+    amend: async (id, version, { members: { limits, redirectUris, grantTypes, ...members } = {}, ...state }, now) => {
+      const changed = {
+        ...(limits !== undefined && { limits: limitsColumn(limits) }),
+        ...(redirectUris !== undefined && { redirectUris: [...redirectUris] }),
+        ...(grantTypes !== undefined && { grantTypes: [...grantTypes] }),
+      }
+      const data = { ...members, ...changed, ...state, version: version + 1, updatedAt: now }
       return (await client.agent.updateMany({ where: { id, version }, data })).count === 1
     },
   }
@@ -33,7 +40,9 @@ export function agentStore(client: TransactionClient): EntityStore<'agent'> {
 
 const toAgent = ({ identity, ...row }: Agent & { readonly identity: { readonly keys: Key[] } }): RegisteredAgent => ({
   ...row,
-  // Only limits that were parsed are ever stored.
+  // Only what was parsed is ever stored.
   limits: row.limits as Limits | null,
+  grantTypes: row.grantTypes as readonly FlowGrantType[],
+  backchannelTokenDeliveryMode: row.backchannelTokenDeliveryMode as 'poll' | 'ping' | null,
   keys: identity.keys.map(toKey),
 })

@@ -2,6 +2,7 @@ import type { Registry, RegistryWriter } from '../../../admin-ports.ts'
 import { isRefusal, type Refusal } from '../../../core/refusal.ts'
 import type { KeyEncryption } from '../../keys/key-encryption.ts'
 import { readUsed } from '../limit-counters.ts'
+import { takeConsent } from '../oidc-models.ts'
 import type { Database } from '../open-database.ts'
 import { actionTypeStore } from './action-types.ts'
 import { administratorStore } from './administrators.ts'
@@ -112,6 +113,7 @@ function storesOn(client: TransactionClient, encryption: KeyEncryption, onWrite:
       const known = new Set(rows.map(({ id }) => id))
       return ids.filter((id) => !known.has(id))
     },
+    takeConsent: (model, handle) => takeConsent(queryOn(client), model, handle),
     revokeToken: async (jti, expiresAt, revokedBy) => {
       await client.revokedToken.createMany({ data: [{ jti, expiresAt, revokedBy }], skipDuplicates: true })
     },
