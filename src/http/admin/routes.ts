@@ -13,6 +13,7 @@ import { principalRoutes } from './principal-routes.ts'
 import { resourceRoutes } from './resource-routes.ts'
 import type { Route } from './route.ts'
 import { signInLinkRoutes } from './sign-in-link-routes.ts'
+import { upstreamIdentityRoutes } from './upstream-identity-routes.ts'
 
 /** The whole admin API, one row a route; the last one describes all of them. */
 export function adminRoutes(issuer: string): readonly Route[] {
@@ -26,6 +27,7 @@ const rows = (issuer: string): readonly Route[] => [
   ...instanceRoutes,
   ...principalRoutes,
   ...signInLinkRoutes(issuer),
+  ...upstreamIdentityRoutes,
   ...resourceRoutes(issuer),
   ...downstreamRoutes,
   ...actionTypeRoutes,

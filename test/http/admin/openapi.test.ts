@@ -31,6 +31,7 @@ const OPERATIONS = `
   /admin/principals/{id} GET PATCH
   /admin/principals/{id}/sign-in-links DELETE GET POST
   /admin/principals/{id}/sign-in-links/{link} DELETE
+  /admin/principals/{id}/upstream-identities DELETE GET
   /admin/principals/{id}/suspend POST
   /admin/principals/{id}/resume POST
   /admin/resources GET POST
@@ -329,10 +330,18 @@ describe('what is answered', () => {
     await done('GET', `/agents/agent/enrolments/${first.id}`)
     await done('DELETE', '/agents/agent/enrolments')
 
-    const link = await done('POST', '/principals/principal/sign-in-links', { expires_in: 60 })
-    await done('GET', '/principals/principal/sign-in-links')
-    await done('DELETE', `/principals/principal/sign-in-links/${link.id}`)
-    await done('DELETE', '/principals/principal/sign-in-links')
+    await done('POST', '/principals', { id: 'person' })
+    const link = await done('POST', '/principals/person/sign-in-links', { expires_in: 60 })
+    await done('GET', '/principals/person/sign-in-links')
+    await done('DELETE', `/principals/person/sign-in-links/${link.id}`)
+    await done('DELETE', '/principals/person/sign-in-links')
+    await server.database.query(
+      `INSERT INTO upstream_identity (issuer, subject, principal_id) VALUES ('https://idp.example', 'sub-1', 'principal')`,
+    )
+    await done('GET', '/principals/principal/upstream-identities')
+    expect(await done('DELETE', '/principals/principal/upstream-identities')).toEqual({
+      unbound: ['https://idp.example'],
+    })
 
     await server.database.query(
       `INSERT INTO key (kid, owner_id, jwk, vouched_by, expires_at) VALUES ($1, 'agent', $2::jsonb, $3, now() + interval '1 day')`,

@@ -20,6 +20,7 @@ import { signInLinkStore } from './sign-in-links.ts'
 import { signingKeyStore } from './signing-keys.ts'
 import { stopStore } from './stop.ts'
 import { queryOn, type TransactionClient } from './transaction-client.ts'
+import { upstreamIdentityStore } from './upstream-identities.ts'
 
 export interface RegistryParts {
   readonly database: Pick<Database, 'prisma'>
@@ -87,6 +88,7 @@ function storesOn(client: TransactionClient, encryption: KeyEncryption, onWrite:
     instances: instanceStore(client),
     enrolments: enrolmentStore(client),
     signInLinks: signInLinkStore(client),
+    upstreamIdentities: upstreamIdentityStore(client),
     downstreamRules: downstreamRuleStore(client),
     delegations: delegationStore(client),
     counters: { used: (charges) => readUsed(queryOn(client), charges) },
