@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: [
-      ...['test/foreign/**', 'test/pg/**', 'test/bench/**', 'test/stress/**'],
+      ...['test/foreign/**', 'test/pg/**', 'test/bench/**', 'test/stress/**', 'test/browser/**'],
       ...['test/process/crash-embedded.test.ts', 'test/process/demo-broken.test.ts'],
     ],
     // One file on every core: most of them wait for a server of their own to boot.

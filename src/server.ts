@@ -261,13 +261,14 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       throttle,
       sealing: encryption,
       onceOnly: store.markOnce,
+      warn: (facts, message) => log.warn(facts, message),
     })
     const delegating = openFlows({
       ...{ issuer, flows, ports: { ...ports, maxDelegationSeconds }, sessions: people.sessions, throttle, nextNonce },
     })
     const me = openMe({
       ...{ config, database, directory, onFault, sessions: people.sessions, cursors: cursors(cursorSecret) },
-      ...{ approvals: ports.approvals, ids: systemIds, now: clock },
+      ...{ approvals: ports.approvals, models: flows.models, ids: systemIds, now: clock },
     })
     // Ended before the port drains, like the feed.
     closing.push(me.stop)

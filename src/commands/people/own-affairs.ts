@@ -91,7 +91,9 @@ async function withTypes(
   { directory }: OwnAffairsPorts,
   found: readonly OwnDelegation[],
 ): Promise<readonly ShownDelegation[]> {
-  const named = found.flatMap(({ delegation }) => delegation.authorizationDetails.flatMap(typeOf))
+  const named = found.flatMap(({ delegation: { authorizationDetails, approval } }) =>
+    [...authorizationDetails, ...(approval.outside ?? [])].flatMap(typeOf),
+  )
   const known = await Promise.all([...new Set(named)].map((type) => directory.actionType(type, 'cached')))
   const types = new Map(
     known.flatMap((one) => (one === undefined ? [] : [[one.actionType.type, one.actionType] as const])),

@@ -1,5 +1,6 @@
 import type { Risk } from '../../core/action/action-type.ts'
 import type { ApprovalRule } from '../../core/delegation/approval-rule.ts'
+import { explainApproval } from '../../core/delegation/explain/explain-approval.ts'
 import type { ExplainedType } from '../../core/delegation/explain/explain-bound.ts'
 import { boundsInWords } from '../pages/components/bounds.ts'
 import { folded, type TagManner, tag } from '../pages/components/parts.ts'
@@ -7,14 +8,20 @@ import { seenText } from '../pages/components/seen-text.ts'
 import { type Html, html } from '../pages/html.ts'
 
 /** When somebody is asked before an action is allowed, in words. */
-export function approvalInWords(rule: ApprovalRule, types: ReadonlyMap<string, ExplainedType>): Html {
-  if (rule.mode === 'none') return html`never: it acts within these bounds by itself`
-  const { approvers, threshold = 1 } = rule
-  const whom =
-    approvers !== undefined &&
-    html` Who may say yes: ${seenText(approvers.join(', '))}${approvers.length > 1 && html`; ${threshold} of them must`}.`
-  if (rule.mode === 'each') return html`before every action.${whom}`
-  return html`before every action but these.${whom} ${folded('What needs no yes', boundsInWords(rule.outside ?? [], types))}`
+export function approvalInWords(
+  { mode, outside, approvers, threshold }: ApprovalRule,
+  principalId: string,
+  types: ReadonlyMap<string, ExplainedType>,
+): Html {
+  const rule = {
+    mode,
+    ...(approvers !== undefined && { approvers: [...approvers] }),
+    ...(threshold !== undefined && { threshold }),
+  }
+  const words = seenText(explainApproval(rule, principalId))
+  return outside === undefined
+    ? words
+    : html`${words} ${folded('What needs no approval', boundsInWords(outside, types))}`
 }
 
 const RISKS: Readonly<Record<Risk, readonly [label: string, manner: TagManner, words: string]>> = {

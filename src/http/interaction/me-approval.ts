@@ -130,7 +130,7 @@ function approversRow({ approvers, votes, threshold }: ApprovalView): readonly [
   )
   return [
     'Who may answer',
-    html`${seenText(approvers.map(({ name }) => name).join(', '))}; ${threshold} ${threshold === 1 ? 'yes is' : 'yeses are'} needed${answers.length > 0 && html`<ul>${answers}</ul>`}`,
+    html`${seenText(approvers.map(({ name }) => name).join(', '))}; ${threshold === 1 ? 'one yes is enough' : html`${threshold} of them must say yes`}${answers.length > 0 && html`<ul>${answers}</ul>`}`,
   ]
 }
 
@@ -177,7 +177,7 @@ function whatHappened({ state, votes, approvers, threshold }: ApprovalView, prin
     case 'pending': {
       const missing = threshold - votes.filter(({ isYes }) => isYes).length
       if (own !== undefined)
-        return `you said ${own.isYes ? 'yes' : 'no'}; ${missing === 1 ? 'one more yes is' : `${missing} more yeses are`} needed.`
+        return `you said ${own.isYes ? 'yes' : 'no'}; ${missing === 1 ? 'one more yes is needed' : `${missing} more must say yes`}.`
       return approvers.some(({ id }) => id === principalId) ? 'it is open.' : 'it waits for somebody else.'
     }
   }

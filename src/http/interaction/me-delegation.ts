@@ -59,7 +59,7 @@ ${card({
     delegation.notBefore !== undefined && ['From', time(delegation.notBefore, now)],
     ['Until', time(delegation.expiresAt, now)],
     ['Limits', limitsInWords(shown) ?? html`<span class="dim">none but these bounds</span>`],
-    ['You are asked', approvalInWords(delegation.approval, shown.types)],
+    ['Asking', approvalInWords(delegation.approval, delegation.principal.id, shown.types)],
     ['Given on', givingOn(shown)],
     ['Granted by', grantedBy(shown)],
     ['Granted', time(delegation.createdAt, now)],
