@@ -22,7 +22,7 @@ const PRINTED_DATABASE = 'postgres@127.0.0.1:5432'
 const PROGRAMS = /^(npm|npx|node|writ|curl|git|docker|createdb|dropdb|psql|bash|source|export) \S/
 
 /** Ids that later commands repeat. */
-const NAMES = /(?:dlg|enr)_[0-9a-f-]{36}/g
+const NAMES = /(?:dlg|enr|sil)_[0-9a-f-]{36}/g
 
 const clone = join(mkdtempSync(join(tmpdir(), 'writ-docs-')), 'writ')
 const startedAt = performance.now()
@@ -223,11 +223,12 @@ function withNames(session, text) {
 function steady(text) {
   const [, tag] = /planner-([0-9a-z]{8})\b/.exec(text) ?? []
   return (tag === undefined ? text : text.replaceAll(tag, '<tag>'))
+    .replace(/(\/sign-in\/link\/)[A-Za-z0-9_-]{22}/g, '$1<code>')
     .replaceAll(`${clone}/`, '')
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, '<time>')
     .replace(/-[0-9a-z]{8}\b/g, '-<tag>')
     .replace(/\/[0-9a-z]{8}\b/g, '/<tag>')
-    .replace(/(dlg|enr)_[0-9a-f-]{36}/g, '$1_<id>')
+    .replace(/(dlg|enr|sil)_[0-9a-f-]{36}/g, '$1_<id>')
     .replace(/--cursor \S+/g, '--cursor <cursor>')
     .replace(/\b[A-Za-z0-9_-]{43}\b/g, '<thumbprint>')
     .replace(/(code +)[A-Za-z0-9_-]{22}/g, '$1<code>')

@@ -1,4 +1,5 @@
 import type { AdminRecord, RecordReader, StopReader, StopStore } from './account-ports.ts'
+import type { Approvals } from './approval-ports.ts'
 import type { DownstreamRuleReader, DownstreamRuleStore, TreeNode } from './chain-ports.ts'
 import type { ConsentModel, FlowGrantType } from './consent-ports.ts'
 import type { ActionTypeDefinition } from './core/action/action-type.ts'
@@ -10,12 +11,22 @@ import type { JsonValue } from './core/json.ts'
 import type { Refusal } from './core/refusal.ts'
 import type { SigningKeyFacts, SigningKeyStatus } from './core/token/signing-key.ts'
 import type { CounterReader, Counting } from './limit-ports.ts'
-import type { SignInLinkReader, SignInLinkStore } from './sign-in-link-ports.ts'
+import type {
+  SignInLinkReader,
+  SignInLinkStore,
+  UpstreamIdentityReader,
+  UpstreamIdentityStore,
+} from './sign-in-ports.ts'
 
 /** What the commands of the admin API need from outside. What an issuance needs stands in ports.ts. */
 
 export type { AdminRecord, AuditRecord, RecordFilter, RecordReader, Stop, StopStore } from './account-ports.ts'
-export type { RegisteredSignInLink, SignInLinkStore } from './sign-in-link-ports.ts'
+export type {
+  RegisteredSignInLink,
+  RegisteredUpstreamIdentity,
+  SignInLinkStore,
+  UpstreamIdentityStore,
+} from './sign-in-ports.ts'
 
 /** A public key, parsed; `kid` is its RFC 7638 thumbprint. */
 export interface NewKey {
@@ -314,6 +325,7 @@ export interface RegistryReader {
   readonly instances: InstanceReader
   readonly enrolments: EnrolmentReader
   readonly signInLinks: SignInLinkReader
+  readonly upstreamIdentities: UpstreamIdentityReader
   readonly downstreamRules: DownstreamRuleReader
   readonly delegations: DelegationReader
   readonly counters: CounterReader
@@ -337,8 +349,10 @@ export interface RegistryWriter {
   readonly instances: InstanceStore
   readonly enrolments: EnrolmentStore
   readonly signInLinks: SignInLinkStore
+  readonly upstreamIdentities: UpstreamIdentityStore
   readonly downstreamRules: DownstreamRuleStore
   readonly delegations: DelegationStore
+  readonly approvals: Pick<Approvals, 'find' | 'answer'>
   readonly counters: CounterReader
   readonly records: RecordReader & { readonly add: (record: AdminRecord) => Promise<void> }
   readonly signingKeys: SigningKeyStore

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import { isLoopbackIssuer, UpstreamConfig, withUpstreamSecrets } from './upstream-config.ts'
 
 const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'])
 const SECONDS_A_DAY = 86_400
@@ -62,6 +63,8 @@ export const Config = z
     loginIdleSeconds: Seconds.max(90 * SECONDS_A_DAY).default(SECONDS_A_DAY),
     /** How long a one-time sign-in link is good where nothing is said. Unit: seconds. */
     signInLinkSeconds: Seconds.max(SECONDS_A_DAY).default(900),
+    /** OpenID providers by which principals may sign in. */
+    upstream: z.array(UpstreamConfig).max(10).default([]),
     /** Demand a server-chosen nonce in every DPoP proof (RFC 9449 §8). */
     requireDpopNonce: z.boolean().default(false),
     /** Whether an administrator may record a delegation of a principal of kind `person`. */
@@ -112,6 +115,12 @@ export const Config = z
         )
       }
     }
+    const names = config.upstream.map(({ name }) => name)
+    if (new Set(names).size < names.length) problem('upstream', 'two have the same name')
+    // What is bound to one is bound to its issuer: two of one issuer would be two rules for the same people.
+    const issuers = config.upstream.map(({ issuer }) => issuer)
+    if (new Set(issuers).size < issuers.length) problem('upstream', 'two have the same issuer')
+    if (config.production && issuers.some(isLoopbackIssuer)) problem('upstream', 'must be https in production')
     if (config.workers > 1 && config.databaseUrl === undefined) {
       problem('workers', 'the embedded database belongs to one process: set DATABASE_URL, or 1 worker')
     }
@@ -204,8 +213,12 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     }
   }
   const parsed = Config.safeParse(settings)
-  if (parsed.success) return Object.freeze({ ...parsed.data, dataDirectory: resolve(parsed.data.dataDirectory) })
-  throw new ConfigError(explain(parsed.error, environment))
+  if (!parsed.success) throw new ConfigError(explain(parsed.error, environment))
+  const folder = environment.WRIT_CONFIG ? dirname(resolve(environment.WRIT_CONFIG)) : process.cwd()
+  const upstream = parsed.data.upstream.map((one) =>
+    withUpstreamSecrets(one, folder, (path) => readSecretFile(`upstream.${one.name}`, path)),
+  )
+  return Object.freeze({ ...parsed.data, upstream, dataDirectory: resolve(parsed.data.dataDirectory) })
 }
 
 /** Puts what the files hold where the values themselves would stand. */

@@ -1,3 +1,4 @@
+import type { ClaimRule, NamedPrincipal } from './core/people/claim-rule.ts'
 import type { Refusal } from './core/refusal.ts'
 
 /** What the commands of principals need from outside: where they are signed in, and how they sign in. */
@@ -156,4 +157,45 @@ export interface RefusedSignIns {
     refused: { readonly method: SignInMethod; readonly by: string; readonly detail: string },
     deed: Deed,
   ) => Promise<void>
+}
+
+/** What a browser that went to an upstream provider has to come back with; held by that browser, sealed. */
+export interface UpstreamRequest {
+  readonly state: string
+  readonly nonce: string
+  readonly codeVerifier: string
+}
+
+/** Who somebody is at an upstream provider, verified: the pair that never changes, and what the provider says of him. */
+export interface UpstreamPerson {
+  readonly issuer: string
+  readonly subject: string
+  readonly claims: Readonly<Record<string, unknown>>
+}
+
+/** One OpenID provider that is trusted to say who somebody is (OpenID Connect Core 1.0). */
+export interface UpstreamProvider {
+  readonly name: string
+  readonly title: string
+  readonly issuer: string
+  readonly rule: ClaimRule
+  /** Where to send the browser. */
+  readonly begin: (
+    redirectUri: string,
+  ) => Promise<{ readonly url: string; readonly request: UpstreamRequest } | Refusal>
+  /** @param callback the whole URL that the browser came back to. */
+  readonly complete: (callback: string, request: UpstreamRequest) => Promise<UpstreamPerson | Refusal>
+}
+
+export interface UpstreamIdentities {
+  /**
+   * Begins a login of the principal who is bound to the pair. Where nobody is, whoever the rule names is bound to it first, unless he is
+   * bound to another subject of this provider already: one transaction.
+   */
+  readonly use: (
+    person: Pick<UpstreamPerson, 'issuer' | 'subject'>,
+    named: NamedPrincipal | undefined,
+    login: NewLogin,
+    deed: Deed & { readonly bindRecordId: string },
+  ) => Promise<BegunLogin | Refusal<'sign_in_refused'>>
 }

@@ -261,6 +261,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       throttle,
       sealing: encryption,
       onceOnly: store.markOnce,
+      warn: (facts, message) => log.warn(facts, message),
     })
     const delegating = openFlows({
       ...{ issuer, flows, ports: { ...ports, maxDelegationSeconds }, sessions: people.sessions, throttle, nextNonce },

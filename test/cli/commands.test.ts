@@ -216,6 +216,31 @@ describe('try', () => {
   })
 })
 
+describe('sign-in links', () => {
+  test('are made, shown once, listed and withdrawn', async () => {
+    await done(['principals', 'create', 's1'])
+    const out = await done(['principals', 'sign-in-link', 's1', '--expires-in', '600'])
+    const url = /^ {2}(\S+) {2}\(shown this once\)$/m.exec(out)?.[1] ?? ''
+    expect(url.startsWith(`${server.issuer}/sign-in/link/`)).toBe(true)
+    expect(out).toContain('(in 10 minutes)')
+    expect((await send(url)).text).toContain('Sign in as s1')
+    expect(await done(['principals', 'sign-in-links', 's1'])).toMatch(/open/)
+    expect(await done(['principals', 'sign-in-links', 's1', '--json'])).not.toContain(url.split('/').at(-1))
+    const second = await json(['principals', 'sign-in-link', 's1'])
+    expect(await done(['principals', 'withdraw-sign-in-links', 's1', second.id])).toContain(
+      'Withdrew 1 sign-in link of s1.',
+    )
+    expect(await done(['principals', 'withdraw-sign-in-links', 's1'])).toContain('Withdrew 1 sign-in link of s1.')
+    expect((await send(url)).status).toBe(403)
+  })
+
+  test('are for whoever signs in', async () => {
+    await done(['principals', 'create', 's2', '--kind', 'service'])
+    const { code, err } = await run(['principals', 'sign-in-link', 's2'])
+    expect([code, err.includes('a service does not sign in')]).toEqual([1, true])
+  })
+})
+
 test('principals are created, listed, shown, changed, stopped', async () => {
   expect(await done(['principals', 'create', 'p1', '--kind', 'organization', '--email', 'p@example.com'])).toContain(
     'Registered organization p1.',

@@ -7,8 +7,11 @@ import { BackupRefused, backUp, restore } from '../../src/adapters/maintenance/b
 import { openDatabase } from '../../src/adapters/prisma/open-database.ts'
 import { readConfig } from '../../src/config.ts'
 import { startServer } from '../../src/server.ts'
+import { Authenticator } from '../support/authenticator.ts'
+import { csrfOf } from '../support/browser.ts'
 import { adminApi, exchangeRequest, introspect, send } from '../support/clients.ts'
 import { createPostgresCopy, openTestDatabase } from '../support/database.ts'
+import { peopleOf } from '../support/people.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import { createWorld, type World } from '../support/world.ts'
 
@@ -36,10 +39,25 @@ test('a restored server knows everyone, voids the tokens from before, and takes 
   const limited = await createWorld(server, { delegation: { limits: { max_uses: 3 } } })
   for (const turn of ['one', 'two']) expect((await limited.exchange({ form: { turn } })).status).toBe(200)
   await limited.api.call('POST', '/admin/stop', { reason: 'incident' })
+  // Somebody who is signed in, and has a passkey.
+  const people = await peopleOf(server)
+  const browser = await people.signedIn(world.principal)
+  const authenticator = new Authenticator(server.issuer)
+  const csrf = csrfOf(await browser.get('/me/passkeys'))
+  const asked = (await browser.post('/me/passkeys/options', { csrf })).body
+  await browser.post('/me/passkeys', { csrf, label: 'Key', answer: authenticator.create(asked) })
   await server.stop()
   const original = await openDatabase({ databaseUrl: server.databaseUrl, dataDirectory: server.dataDirectory })
   const counts = await backUp(original, path).finally(original.close)
-  expect(counts).toMatchObject({ agent: 2, delegation: 2, administrator: 1, signing_key: 1, turn: 2, limit_use: 2 })
+  expect(counts).toMatchObject({
+    agent: 2,
+    delegation: 2,
+    administrator: 1,
+    signing_key: 1,
+    turn: 2,
+    limit_use: 2,
+    passkey: 1,
+  })
   expect((await stat(path)).mode & 0o777).toBe(0o600)
 
   const copy = server.databaseUrl === undefined ? undefined : await createPostgresCopy()
@@ -58,6 +76,11 @@ test('a restored server knows everyone, voids the tokens from before, and takes 
     expect(restored.newCredentialPath).toBeUndefined()
     // A clock of whole seconds cannot tell what was made in the second of the restore from what was made before it.
     await new Promise((resolve) => setTimeout(resolve, 1_100))
+    // Nobody is signed in any more; a passkey signs in as before.
+    expect((await browser.get('/me/logins')).status).toBe(303)
+    const question = (await browser.post('/sign-in/passkey/options')).body
+    expect((await browser.post('/sign-in/passkey', { answer: authenticator.get(question) })).status).toBe(303)
+    expect((await browser.get('/me/logins')).status).toBe(200)
     const before = await introspect(server.issuer, world.resource, body.access_token)
     expect(before.body).toEqual({ active: false })
     const replayed = await send(`${server.issuer}/token`, captured)

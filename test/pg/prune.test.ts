@@ -7,6 +7,8 @@ import { openTestDatabase } from '../support/database.ts'
 /** Rows of each table, a tenth of them past their time: more than one batch. */
 const ROWS = 30_000
 const AT = `now() + CASE i % 10 WHEN 0 THEN interval '-30 hours' ELSE interval '1 hour' END + i * interval '1 ms'`
+/** Where what is over is kept for a month. */
+const A_MONTH = `CASE i % 10 WHEN 0 THEN interval '-30 days' ELSE interval '0' END`
 const FILL: Readonly<Record<string, string>> = {
   replay_mark: `SELECT decode(md5(i::text), 'hex'), gen_random_uuid(), ${AT}`,
   revoked_token: `SELECT 'r-' || i, ${AT}, 'a'`,
@@ -14,6 +16,8 @@ const FILL: Readonly<Record<string, string>> = {
   turn: `SELECT decode(md5(i::text), 'hex'), gen_random_uuid(), 't-' || i, NULL, NULL, NULL, false, ${AT}`,
   token_use: `SELECT 'u-' || i, 'a', now(), NULL, NULL, NULL, NULL, ${AT}`,
   key: `SELECT 'k-' || i, 'a', '{}', NULL, 'active', ${AT} + CASE i % 10 WHEN 0 THEN interval '-30 days' ELSE interval '0' END, now(), NULL, 'v'`,
+  login: `SELECT 'log-' || i, decode(md5(i::text), 'hex'), 'p', 'link', NULL, NULL, now(), now(), ${AT} + ${A_MONTH}, NULL`,
+  sign_in_link: `SELECT 'sil-' || i, 'p', decode(md5(i::text), 'hex'), 'a', now(), ${AT} + ${A_MONTH}, NULL, NULL`,
   revocation_event: `SELECT 1000000 + i, ${AT}, 'token', i::text, NULL, false`,
   limit_counter: `SELECT 1000000 + i, 'agent:a', i::text, 0, ${AT}`,
   limit_use: `SELECT 'l-' || i, 1000000 + i, 1, NULL, NULL, ${AT}`,
@@ -23,6 +27,8 @@ let database: Database
 beforeAll(async () => {
   database = await openTestDatabase()
   await insertIdentity(database.query, 'a', 'agent')
+  await insertIdentity(database.query, 'p', 'principal')
+  await database.query(`INSERT INTO principal (id, kind, name) VALUES ('p', 'person', 'Alice')`)
   for (const [table, select] of Object.entries(FILL)) {
     await database.query(`INSERT INTO ${table} ${select} FROM generate_series(1, ${ROWS}) i`)
     await database.query(`ANALYZE ${table}`)

@@ -16,13 +16,16 @@ const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
  * What is backed up, in the order in which it can be put back (a row after those it refers to).
  *
  * Left out on purpose: replay marks and idempotency keys, which the epoch of a restore makes needless, and what a
- * fresh database has by itself.
+ * fresh database has by itself. Nor is anybody signed in after a restore, and no sign-in link is open: logins and links that had ended
+ * since would be good again.
  */
 const TABLES = [
   'identity',
   'key',
   'agent',
   'principal',
+  'passkey',
+  'upstream_identity',
   'resource',
   'downstream_rule',
   'administrator',

@@ -41,6 +41,9 @@ export const PRUNES: readonly Prune[] = [
   removal('notification', 'expires_at', `expires_at < now() - interval '1 hour'`),
   // Answered or not, long ago: the account still has them.
   removal('approval', 'expires_at', `expires_at < now() - interval '30 days'`),
+  // Logins and sign-in links that ended long ago: the account still has them.
+  removal('login', 'expires_at', `expires_at < now() - interval '30 days'`),
+  removal('sign_in_link', 'expires_at', `expires_at < now() - interval '30 days'`),
   // Followers that come back later than that are told everything anew.
   removal('revocation_event', 'at', `at < now() - interval '2 hours'`),
   // What leaves a counter by itself is taken off it first; then nothing of it is needed any more.

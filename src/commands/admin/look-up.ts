@@ -12,6 +12,7 @@ import type {
   RegisteredKey,
   RegisteredSignInLink,
   RegisteredSigningKey,
+  RegisteredUpstreamIdentity,
 } from '../../admin-ports.ts'
 import { type Refusal, refuse } from '../../core/refusal.ts'
 import type { AdminPorts } from './change-call.ts'
@@ -103,6 +104,18 @@ export async function lookUpSignInLinks(
   return principal === undefined
     ? refuse('not_found', 'there is none of this id')
     : ports.registry.read.signInLinks.page(principalId, page)
+}
+
+/** The accounts elsewhere by which a principal signs in. */
+export async function lookUpUpstreamIdentities(
+  ports: ReadPorts,
+  principalId: string,
+  page: Page,
+): Promise<readonly RegisteredUpstreamIdentity[] | Refusal> {
+  const principal = await ports.registry.read.entities.principal.find(principalId)
+  return principal === undefined
+    ? refuse('not_found', 'there is none of this id')
+    : ports.registry.read.upstreamIdentities.page(principalId, page)
 }
 
 export async function lookUpDelegation(ports: ReadPorts, id: string): Promise<RegisteredDelegation | Refusal> {

@@ -2,7 +2,9 @@ import Router from '@koa/router'
 import { endLogin, type LoginPorts } from '../../../commands/people/logins.ts'
 import type { LinkPorts } from '../../../commands/people/sign-in-by-link.ts'
 import type { PasskeySignInPorts } from '../../../commands/people/sign-in-by-passkey.ts'
+import type { UpstreamPorts } from '../../../commands/people/sign-in-by-upstream.ts'
 import { isRefusal } from '../../../core/refusal.ts'
+import { button, postForm } from '../components/form.ts'
 import { card, heading } from '../components/parts.ts'
 import { PASSKEY_SCRIPTS, passkeyForm } from '../components/passkey-form.ts'
 import { html } from '../html.ts'
@@ -13,9 +15,10 @@ import { addLinkRoutes } from './link-routes.ts'
 import { addPasskeyRoutes } from './passkey-routes.ts'
 import { answerRefused } from './refused-page.ts'
 import { goTo, rememberThen, type SignInParts } from './sign-in-parts.ts'
+import { addUpstreamRoutes } from './upstream-routes.ts'
 
 export interface SignInRouterParts extends SignInParts {
-  readonly ports: LinkPorts & LoginPorts & PasskeySignInPorts
+  readonly ports: LinkPorts & LoginPorts & PasskeySignInPorts & UpstreamPorts
   readonly sealing: Sealing
   readonly now: () => Date
 }
@@ -42,6 +45,18 @@ ${
     body: passkeyForm({ purpose: 'use', action: '/sign-in/passkey', label: 'Use a passkey', hidden: { then } }),
   })
 }
+${
+  ports.upstream.length > 0 &&
+  card({
+    title: 'With an account that you have elsewhere',
+    body: ports.upstream.map(({ name, title }) =>
+      postForm({
+        ...{ action: `/sign-in/upstream/${name}`, hidden: { then } },
+        content: button({ label: `Sign in with ${title}`, manner: 'secondary' }),
+      }),
+    ),
+  })
+}
 ${card({
   title: 'With a sign-in link',
   body: html`<p>Open the link that your administrator sent you, in this browser. It signs you in once.</p>
@@ -51,6 +66,7 @@ ${card({
   })
   addLinkRoutes(router, parts)
   if (hasPasskeys) addPasskeyRoutes(router, parts)
+  if (ports.upstream.length > 0) addUpstreamRoutes(router, parts)
 
   router.post('/sign-out', async (context) => {
     const signedIn = await sessions.signedIn(context)

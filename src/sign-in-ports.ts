@@ -1,6 +1,6 @@
 import type { Page } from './admin-ports.ts'
 
-/** One-time sign-in links as administrators make and see them. A part of admin-ports.ts. */
+/** How principals sign in, as administrators arrange and see it. A part of admin-ports.ts. */
 
 /** A link, but for its code. */
 export interface RegisteredSignInLink {
@@ -28,4 +28,21 @@ export interface SignInLinkStore extends SignInLinkReader {
   readonly add: (link: NewSignInLink) => Promise<void>
   /** Withdraws what is open, one or all, and tells which. */
   readonly withdraw: (principalId: string, id: string | undefined, now: Date) => Promise<readonly string[]>
+}
+
+/** An account at an upstream provider that is bound to a principal. */
+export interface RegisteredUpstreamIdentity {
+  readonly issuer: string
+  readonly subject: string
+  readonly createdAt: Date
+}
+
+export interface UpstreamIdentityReader {
+  /** In order of issuer; of each there is one. */
+  readonly page: (principalId: string, page: Page) => Promise<readonly RegisteredUpstreamIdentity[]>
+}
+
+export interface UpstreamIdentityStore extends UpstreamIdentityReader {
+  /** @returns the issuers. */
+  readonly unbind: (principalId: string) => Promise<readonly string[]>
 }
