@@ -32,13 +32,14 @@ export async function signInByUpstream(
     ports.strangers.count(refusal.code)
     return refusal
   }
-  // Step 1: an answer that was not used yet.
+  // Step 1: who is it, at the provider?
+  const person = await provider.complete(callback, request)
+  if (isRefusal(person)) return refused(person)
+
+  // Step 2: an answer that was not used yet. Asked now: whoever has no code that is good causes no row.
   if (!(await ports.onceOnly(`upstream state\n${request.state}`, UPSTREAM_SECONDS))) {
     return refused(refuse('sign_in_refused', 'this answer of the provider was used before; start again'))
   }
-  // Step 2: who is it, at the provider?
-  const person = await provider.complete(callback, request)
-  if (isRefusal(person)) return refused(person)
 
   // Step 3: and who is that here?
   const named = principalNamed(provider.rule, person.claims)
