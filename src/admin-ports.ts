@@ -1,4 +1,5 @@
 import type { AdminRecord, RecordReader, StopReader, StopStore } from './account-ports.ts'
+import type { Approvals } from './approval-ports.ts'
 import type { DownstreamRuleReader, DownstreamRuleStore, TreeNode } from './chain-ports.ts'
 import type { ConsentModel, FlowGrantType } from './consent-ports.ts'
 import type { ActionTypeDefinition } from './core/action/action-type.ts'
@@ -351,6 +352,7 @@ export interface RegistryWriter {
   readonly upstreamIdentities: UpstreamIdentityStore
   readonly downstreamRules: DownstreamRuleStore
   readonly delegations: DelegationStore
+  readonly approvals: Pick<Approvals, 'find' | 'answer'>
   readonly counters: CounterReader
   readonly records: RecordReader & { readonly add: (record: AdminRecord) => Promise<void> }
   readonly signingKeys: SigningKeyStore

@@ -62,8 +62,10 @@ export interface OwnEntryFilter {
 
 /** Everything is asked for one principal: what is another's is not there. */
 export interface OwnAffairs {
-  /** How many approvals wait for the principal's answer; no more than 100 are counted. */
+  /** How many approvals and consents wait for the principal's answer; no more than 100 of each are counted. */
   readonly waiting: (principalId: string) => Promise<number>
+  /** By id; of what is no agent there is none. */
+  readonly agentNames: (ids: readonly string[]) => Promise<ReadonlyMap<string, string>>
   /** Agents with an open delegation, in order of id. */
   readonly agents: (principalId: string, now: Date, page: Page) => Promise<readonly OwnAgent[]>
   /** One agent that has, or had, a delegation of the principal. */
@@ -101,9 +103,9 @@ export interface OwnStops {
 
 /** What an open page of a principal is told. */
 export interface PrincipalNews {
-  /** Approvals that he may answer and has not. */
+  /** Approvals that he may answer and has not, and what agents ask him to delegate. */
   readonly waiting: number
-  /** Is another when an approval that he may answer came, or came to an end. */
+  /** Is another when something that he may answer came, or came to an end. */
   readonly approvals: string
   /** Is another when something was recorded for him. */
   readonly account: string

@@ -5,6 +5,7 @@ import { ownAffairs } from './adapters/prisma/people/own-affairs.ts'
 import { ownStops } from './adapters/prisma/people/own-stops.ts'
 import type { Approvals } from './approval-ports.ts'
 import type { Config } from './config.ts'
+import type { OidcModels } from './consent-ports.ts'
 import type { Cursors } from './http/cursor.ts'
 import { meRouter } from './http/interaction/me-router.ts'
 import type { Sessions } from './http/pages/session.ts'
@@ -15,6 +16,7 @@ export interface MeParts {
   readonly database: Pick<Database, 'prisma' | 'query' | 'transaction'>
   readonly sessions: Sessions
   readonly approvals: Approvals
+  readonly models: Pick<OidcModels, 'waitingFor'>
   readonly directory: Pick<Directory, 'actionType'>
   readonly cursors: Cursors
   readonly ids: Ids
@@ -23,11 +25,22 @@ export interface MeParts {
 }
 
 /** What a principal sees, answers and stops. Stopped before the port drains: an open page never ends by itself. */
-export function openMe({ config, database, sessions, approvals, directory, cursors, ids, now, onFault }: MeParts): {
+export function openMe({
+  config,
+  database,
+  sessions,
+  approvals,
+  models,
+  directory,
+  cursors,
+  ids,
+  now,
+  onFault,
+}: MeParts): {
   readonly router: Router
   readonly stop: () => Promise<void>
 } {
   const news = newsFeed({ query: database.query, idleSeconds: config.loginIdleSeconds, onFault })
-  const ports = { now, ids, directory, approvals, news, own: ownAffairs(database), stops: ownStops(database) }
+  const ports = { now, ids, directory, approvals, models, news, own: ownAffairs(database), stops: ownStops(database) }
   return { router: meRouter({ sessions, cursors, ports }), stop: news.stop }
 }

@@ -268,7 +268,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     })
     const me = openMe({
       ...{ config, database, directory, onFault, sessions: people.sessions, cursors: cursors(cursorSecret) },
-      ...{ approvals: ports.approvals, ids: systemIds, now: clock },
+      ...{ approvals: ports.approvals, models: flows.models, ids: systemIds, now: clock },
     })
     // Ended before the port drains, like the feed.
     closing.push(me.stop)

@@ -4,8 +4,8 @@ import { type AuthorizePorts, authorizeClientToken, type TokenCall } from './aut
 /** One call of the admin API, as it arrived. */
 export type AdminCall = TokenCall
 
-/** What a call does: `read` changes nothing. */
-export type AdminNeed = 'read' | 'write'
+/** What a call does: `read` changes nothing; whoever answers approvals sees them too. */
+export type AdminNeed = 'read' | 'write' | 'see_approvals' | 'approve'
 
 /** Whoever may make this call. */
 export interface Administrator {
@@ -14,8 +14,13 @@ export interface Administrator {
   readonly scope: readonly string[]
 }
 
-/** Scopes that open a need: `admin:approve` opens neither. */
-const SUFFICIENT: Record<AdminNeed, readonly string[]> = { read: ['admin', 'admin:read'], write: ['admin'] }
+/** Scopes that open a need: `admin` is everything but approving, `admin:approve` approving alone. */
+export const SUFFICIENT: Record<AdminNeed, readonly string[]> = {
+  read: ['admin', 'admin:read'],
+  write: ['admin'],
+  see_approvals: ['admin', 'admin:read', 'admin:approve'],
+  approve: ['admin:approve'],
+}
 
 /**
  * Decides whether a call of the admin API may be made.

@@ -165,6 +165,12 @@ async function mint(
       return { kind: 'pending', approvalId, ...opened }
     }
 
+    if (committed.outcome === 'repeat' && wish.always) {
+      // Its token is had where tokens are: by the exchange.
+      const refusal = refuse('turn_over', 'the token of this turn was issued before')
+      return refuseOnRecord(ports, { attemptId, marks }, refusal, considered.about, true)
+    }
+
     // Step 6: sign exactly what was recorded: now, or when this turn was taken first.
     const recorded = committed.outcome === 'repeat' ? committed.claimsJson : claimsJson
     const token = await ports.signer.signAccessToken(recorded)

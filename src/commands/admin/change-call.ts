@@ -1,4 +1,5 @@
 import type { AdminRecord, AdminScope, Entities, Noun, Registry, RegistryWriter } from '../../admin-ports.ts'
+import type { ApprovalReader } from '../../approval-ports.ts'
 import { type Refusal, refuse } from '../../core/refusal.ts'
 import type { Clock, Directory, Ids } from '../../ports.ts'
 import type { Administrator } from '../authorize-administrator.ts'
@@ -9,6 +10,7 @@ export interface AdminPorts {
   readonly ids: Ids
   readonly registry: Registry
   readonly directory: Directory
+  readonly approvals: ApprovalReader
   /** How long a delegation may last, and lasts where nothing is said. Unit: seconds. */
   readonly maxDelegationSeconds: number
   readonly administratorsGrantForPersons: boolean

@@ -20,6 +20,9 @@ export interface Asked {
   readonly notificationToken?: string | undefined
 }
 
+/** Nobody is asked over and over for what is gone before it can be read. */
+const MIN_LIFETIME_SECONDS = 30
+
 /** Who is to be asked for an action, by the rules of its delegations and by what the agent itself wants; empty: nobody. */
 export const needsOf = (needs: readonly ApprovalNeed[], { always }: Asked, principalId: string) =>
   needs.length === 0 && always === true ? [{ approvers: [principalId], threshold: 1 }] : needs
@@ -38,7 +41,7 @@ export function approvalToOpen(
     authReqId,
     needs,
     purpose,
-    lifetimeSeconds: Math.min(lifetimeSeconds, approvalSeconds),
+    lifetimeSeconds: Math.min(Math.max(lifetimeSeconds, MIN_LIFETIME_SECONDS), approvalSeconds),
     until,
     notificationToken: notificationToken === undefined ? undefined : sealPing(authReqId, notificationToken),
   }

@@ -27,6 +27,7 @@ export const TAGS: Readonly<Record<string, string>> = {
   'action-types': 'What can be done, and how each action is written.',
   delegations: 'Who lets which agent do what, within which bounds, until when.',
   decisions: 'Dry runs.',
+  approvals: 'Exact actions that wait for a yes, and what was answered.',
   clients: 'Administrators.',
   records: 'What was issued, refused and done.',
   tokens: 'Tokens that were issued.',
@@ -102,7 +103,7 @@ export const SECURITY_SCHEMES: JsonObject = {
     ...{ type: 'http', scheme: 'DPoP' },
     description:
       'A DPoP-bound access token (RFC 9449) of a client of this API, from the token endpoint by "client_credentials". Scopes: ' +
-      '"admin:read" reads; "admin" reads and changes; "admin:approve" opens none of these calls.',
+      '"admin:read" reads; "admin" reads and changes; "admin:approve" sees approvals and answers them.',
   },
   proof: {
     ...{ type: 'apiKey', in: 'header', name: 'DPoP' },

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { SUFFICIENT } from '../../commands/authorize-administrator.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { PROBLEM_TYPE } from '../problem.ts'
 import { HEADERS, PARAMETERS, PROBLEMS, Problem, SECURITY_SCHEMES, TAGS } from './openapi-parts.ts'
@@ -72,8 +73,8 @@ function operation(route: Route, schemas: DescribedSchemas): JsonObject {
     operationId: route.operation,
     summary: route.summary.replace(/\.$/, ''),
     tags: [path.split('/')[1] ?? ''],
-    // The scopes are alternatives; with each goes a proof.
-    security: (need === 'read' ? ['admin:read', 'admin'] : ['admin']).map((scope) => ({ token: [scope], proof: [] })),
+    // The scopes are alternatives, the smallest first; with each goes a proof.
+    security: SUFFICIENT[need].toReversed().map((scope) => ({ token: [scope], proof: [] })),
     ...(parameters.length > 0 && { parameters }),
     ...(body !== undefined && { requestBody: body }),
     responses: {

@@ -54,6 +54,8 @@ interface Described {
   readonly shows: z.ZodType
   /** Whether what it shows comes with its `ETag`. */
   readonly isVersioned?: boolean | undefined
+  /** What it takes to call it. Absent: `read` for GET, `write` for everything else. */
+  readonly need?: AdminNeed | undefined
 }
 
 /** One row of the API's table; a description of the API is made from the same rows. */
@@ -66,8 +68,6 @@ export interface Route extends Described {
   /** Filters of a list; paging comes with every list. */
   readonly filters?: z.ZodObject
   readonly status: number
-  /** What it takes to call it. Absent: `read` for GET, `write` for everything else. */
-  readonly need?: AdminNeed
   readonly serve: (exchange: Exchange) => Promise<Answer | Refusal>
 }
 
@@ -183,8 +183,8 @@ export function change<Body, Outcome>(
   }
 }
 
-const described = ({ path, operation, summary, shows, isVersioned }: Described): Described => ({
-  ...{ path, operation, summary, shows, isVersioned },
+const described = ({ path, operation, summary, shows, isVersioned, need }: Described): Described => ({
+  ...{ path, operation, summary, shows, isVersioned, need },
 })
 
 function problemAnswer(status: number, detail: string, requestId: string): Answer {

@@ -12,7 +12,6 @@ import { presentedToken } from '../presented-token.ts'
 import { answerProblem, PROBLEM_TYPE } from '../problem.ts'
 import { readJson } from '../read-json.ts'
 import { answerRefusal } from './admin-problem.ts'
-import { NOT_BUILT } from './not-built.ts'
 import { readIdempotencyKey } from './once-only.ts'
 import type { Answer, Exchange, Route } from './route.ts'
 import { adminRoutes } from './routes.ts'
@@ -40,13 +39,6 @@ export function adminRouter(parts: AdminRouterParts): Router {
       const answer = await serve(parts, shared, route, context)
       if (isRefusal(answer)) answerRefusal(context, answer)
       else write(context, answer)
-    })
-  }
-  for (const path of NOT_BUILT) {
-    router.all(path, async (context) => {
-      const administrator = await authorize(parts, { method: 'GET' }, context)
-      const refusal = isRefusal(administrator) ? administrator : refuse('member_invalid', 'this is not supported yet')
-      answerRefusal(context, isRefusal(administrator) ? parts.throttle.failed(context, refusal) : refusal)
     })
   }
   for (const path of new Set(routes.map((route) => route.path))) {

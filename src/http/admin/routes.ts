@@ -2,6 +2,7 @@ import { accountRoutes } from './account-routes.ts'
 import { actionTypeRoutes } from './action-type-routes.ts'
 import { administratorRoutes } from './administrator-routes.ts'
 import { agentRoutes } from './agent-routes.ts'
+import { approvalRoutes } from './approval-routes.ts'
 import { decisionRoutes } from './decision-routes.ts'
 import { delegationRoutes } from './delegation-routes.ts'
 import { delegationTreeRoutes } from './delegation-tree-routes.ts'
@@ -34,6 +35,7 @@ const rows = (issuer: string): readonly Route[] => [
   ...delegationRoutes,
   ...delegationTreeRoutes,
   ...decisionRoutes,
+  ...approvalRoutes(issuer),
   ...administratorRoutes,
   ...accountRoutes,
 ]

@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import type { ApprovalView } from '../../commands/approvals/approval-view.ts'
 import { listApprovals } from '../../commands/approvals/find-approval.ts'
+import { listPendingConsents, type PendingConsent } from '../../commands/people/consents.ts'
 import { card, heading, list, more, type TagManner, tag } from '../pages/components/parts.ts'
 import { seenText } from '../pages/components/seen-text.ts'
 import { ago } from '../pages/components/time.ts'
@@ -32,6 +33,8 @@ export async function inbox(parts: MeParts, context: Context): Promise<void> {
   // One that rests on what has changed waits for nobody any more.
   const shown = found.slice(0, APPROVALS_A_PAGE).filter((approval) => isAll || approval.state === 'pending')
   const items = shown.map((approval) => approvalItem(approval, principalId, now))
+  const consents = isAll || after !== undefined ? [] : await listPendingConsents(ports, principalId)
+  const names = await ports.own.agentNames(consents.map(({ agentId }) => agentId))
   await answerOwnPage(parts, context, {
     title: 'Approvals',
     nav: 'approvals',
@@ -40,9 +43,28 @@ export async function inbox(parts: MeParts, context: Context): Promise<void> {
 <li><a href="/me/approvals"${!isAll && html` aria-current="true"`}>Waiting</a></li>
 <li><a href="/me/approvals?show=all"${isAll && html` aria-current="true"`}>All</a></li>
 </ul></nav>
-${live('inbox', card({ body: items.length === 0 ? nothing(isAll) : list(items, ''), foot: more(next) }))}`,
+${live(
+  'inbox',
+  html`${
+    consents.length > 0 &&
+    card({
+      title: 'Agents that ask to act for you',
+      body: list(
+        consents.map((consent) => consentItem(consent, names.get(consent.agentId) ?? consent.agentId, now)),
+        '',
+      ),
+    })
+  }
+${(items.length > 0 || consents.length === 0) && card({ body: items.length === 0 ? nothing(isAll) : list(items, ''), foot: more(next) })}`,
+)}`,
   })
 }
+
+/** The whole of what it asks for is on its page. */
+const consentItem = ({ handle, agentId, bindingMessage, expiresAt }: PendingConsent, name: string, now: Date): Html =>
+  html`<article class="entry"><div class="row"><p class="entry-what"><a href="/me/consents/${handle}">${seenText(name)} asks to act for you</a></p><p class="small dim">until ${ago(expiresAt, now)}</p></div>
+<p class="small dim"><code>${seenText(agentId)}</code></p>
+${bindingMessage !== undefined && html`<blockquote class="quote small"><span class="says">The agent's own words</span>${seenText(bindingMessage)}</blockquote>`}</article>`
 
 const nothing = (isAll: boolean): Html =>
   html`<div class="empty"><h2>${isAll ? 'You were asked nothing yet' : 'Nothing waits for you'}</h2><p>When an agent needs your yes, it appears here at once, even while this page is open.</p></div>`

@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import type { AnswerPorts } from '../../commands/approvals/answer-approval.ts'
 import type { ApprovalViewPorts } from '../../commands/approvals/find-approval.ts'
+import type { OidcModels } from '../../commands/people/consents.ts'
 import type { FollowNewsPorts } from '../../commands/people/follow-news.ts'
 import type { OwnAffairsPorts } from '../../commands/people/own-affairs.ts'
 import type { StopCall, StopOwnPorts } from '../../commands/people/stop-own.ts'
@@ -14,7 +15,13 @@ import type { Sessions, SignedIn } from '../pages/session.ts'
 
 export interface MeParts {
   readonly sessions: Pick<Sessions, 'requireSignedIn' | 'readGuardedForm'>
-  readonly ports: OwnAffairsPorts & StopOwnPorts & ApprovalViewPorts & AnswerPorts & FollowNewsPorts
+  readonly ports: OwnAffairsPorts &
+    StopOwnPorts &
+    ApprovalViewPorts &
+    AnswerPorts &
+    FollowNewsPorts & {
+      readonly models: Pick<OidcModels, 'waitingFor'>
+    }
   readonly cursors: Cursors
 }
 

@@ -65,8 +65,7 @@ async function askForApproval(
     case 'refused':
       return answerRefused(context, outcome, throttle)
     case 'issued':
-      // Of a turn that was minted before: its token is had by repeating the exchange, and is not handed out here.
-      return answerOAuthError(context, refuse('turn_over', 'the token of this turn was issued before'))
+      throw new Error('nothing is issued where a yes is asked for')
     case 'pending': {
       context.set('Cache-Control', 'no-store')
       const { authReqId, expiresInSeconds, intervalSeconds } = outcome

@@ -8,6 +8,7 @@ import { keyEncryption } from '../../../src/adapters/keys/key-encryption.ts'
 import { ensureSigningKey, openSigningKeys, type SigningKeys } from '../../../src/adapters/keys/signing-keys.ts'
 import { subjectTokens } from '../../../src/adapters/keys/subject-tokens.ts'
 import { refuseOutboundUrl } from '../../../src/adapters/net/guarded-fetch.ts'
+import { approvals } from '../../../src/adapters/prisma/approvals.ts'
 import { openCatalogue } from '../../../src/adapters/prisma/catalogue.ts'
 import { directory } from '../../../src/adapters/prisma/directory.ts'
 import type { Database } from '../../../src/adapters/prisma/open-database.ts'
@@ -88,6 +89,7 @@ export async function startAdminServer(
       ids: systemIds,
       registry,
       directory: directory(database.query, catalogue),
+      approvals: approvals(database.query),
       maxDelegationSeconds: 90 * 86_400,
       signInLinkSeconds: 900,
       administratorsGrantForPersons: settings.administratorsGrantForPersons ?? true,

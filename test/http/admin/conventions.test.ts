@@ -76,13 +76,6 @@ describe('what is not there', () => {
     expect((await server.call(path)).status).toBe(404)
     expect((await server.call(path, { method: 'POST', body: {} })).status).toBe(404)
   })
-  test.each(['/admin/approvals', '/admin/approvals/a/deny'])(
-    'the path %s, which the contract names and which is not built -> 422',
-    async (path) => {
-      expect((await server.call(path)).status).toBe(422)
-      expect((await server.call(path, { method: 'POST', body: {} })).status).toBe(422)
-    },
-  )
   test('a method that a path does not know -> 405 with Allow', async () => {
     const refused = await server.call('/admin/agents', { method: 'PUT', body: {} })
     expect([refused.status, refused.headers.allow]).toEqual([405, 'POST, GET'])

@@ -50,6 +50,10 @@ const OPERATIONS = `
   /admin/delegations/{id} DELETE GET
   /admin/delegations/{id}/tree GET
   /admin/decisions POST
+  /admin/approvals GET
+  /admin/approvals/{id} GET
+  /admin/approvals/{id}/approve POST
+  /admin/approvals/{id}/deny POST
   /admin/clients GET POST
   /admin/clients/{id} GET PATCH
   /admin/clients/{id}/keys GET POST
@@ -88,10 +92,11 @@ const BODIES = [
   [
     'POST',
     '/admin/delegations',
-    'agent* authorization_details* delegable expires_at limits not_before principal* purpose resource',
+    'agent* approval authorization_details* delegable expires_at limits not_before principal* purpose resource',
   ],
   ['DELETE', '/admin/delegations/{id}', 'reason'],
   ['POST', '/admin/decisions', 'agent* authorization_details* delegation resource*'],
+  ['POST', '/admin/approvals/{id}/approve', 'approver'],
   ['POST', '/admin/clients', 'id* keys name scope*'],
   ['PATCH', '/admin/clients/{id}', 'name scope'],
   ['POST', '/admin/tokens/{jti}/revoke', 'reason'],
@@ -281,7 +286,7 @@ describe('what is answered', () => {
     const patch = (path: string, body: unknown) => done('PATCH', path, body, [['If-Match', '*']])
     const keyed = { jwk: newJwk(), label: 'first', expires_at: 4_000_000_000 }
     await done('POST', '/agents', { id: 'agent', description: 'd', owner: 'o', keys: [keyed], limits: { max_uses: 9 } })
-    await done('POST', '/principals', { id: 'principal', kind: 'service', email: 'a@example.com' })
+    await done('POST', '/principals', { id: 'principal', kind: 'organization', email: 'a@example.com' })
     const narrowed = { action_types: ['email_send'], token_lifetime_seconds: 30, limits: { max_uses: 9 } }
     await done('POST', '/resources', { id: 'resource', identifier: 'https://x.example', ...narrowed })
     await done('POST', '/clients', { id: 'client', scope: 'admin:read' })
@@ -293,6 +298,7 @@ describe('what is answered', () => {
     const { id } = await done('POST', '/delegations', {
       ...{ ...named, authorization_details: bounds, purpose: 'minutes' },
       ...{ limits: { max_uses: 1, rates: RATES }, delegable: { max_depth: 2, agents: ['agent'] } },
+      approval: { mode: 'outside', outside: bounds, approvers: ['principal'], threshold: 1 },
     })
     const money = await done('POST', '/delegations', { ...named, authorization_details: bounds, limits: LIMITS })
     // One value was counted.
@@ -321,6 +327,13 @@ describe('what is answered', () => {
     expect((await done('POST', '/decisions', asked)).limit).toEqual({ of: 'delegation', id, max_uses: 0 })
     const refused = await done('POST', '/decisions', { ...asked, authorization_details: [{ ...action, to: 7 }] })
     expect(refused.decision).toBe('forbid')
+    await pendingApproval('apr_1', id)
+    await pendingApproval('apr_2', id)
+    await done('POST', '/approvals/apr_1/approve', { approver: 'principal' })
+    await done('POST', '/approvals/apr_2/deny')
+    const shown = await done('GET', '/approvals/apr_1')
+    expect(shown).toMatchObject({ state: 'approved', digest_only: ['body'], purpose: 'Please' })
+    await done('GET', '/approvals?agent=agent')
     await done('DELETE', `/delegations/${id}`, { reason: 'over' })
 
     const first = await done('POST', '/agents/agent/enrolments', { expires_in: 60 })
@@ -385,6 +398,25 @@ describe('what is answered', () => {
     )
   })
 })
+
+/** An approval that waits, with every member that one can have. */
+const pendingApproval = async (id: string, delegation: string) => {
+  const [key] = await server.database.query<{ kid: string }>(`SELECT kid FROM key WHERE owner_id = 'agent'`)
+  const action = {
+    ...{ type: 'email_send', locations: ['https://x.example'], to: ['bob@example.com'], subject: 'Minutes' },
+    body: { s256: 'A'.repeat(43) },
+  }
+  const row = {
+    ...{ id, auth_req_id: `ap_${id}`, delegation_id: delegation, principal_id: 'principal', agent_id: 'agent' },
+    ...{ jkt: key?.kid, resource: 'https://x.example', action: JSON.stringify(action), action_digest: 'digest' },
+    ...{ action_type: 'email_send', action_type_version: 1, turn: 'turn', purpose: 'Please', state: 'pending' },
+    ...{ needs: [{ approvers: ['principal'], threshold: 1 }], approvers: ['principal'], threshold: 1 },
+    ...{ created_at: new Date(), expires_at: new Date(Date.now() + 60_000), interval_seconds: 5 },
+  }
+  return server.database.query('INSERT INTO approval SELECT * FROM jsonb_populate_record(NULL::approval, $1::jsonb)', [
+    JSON.stringify(row),
+  ])
+}
 
 const RATES = [{ seconds: 60, max_uses: 3 }]
 const SUMS = [{ member: 'a.amount', per: 'a.currency', max: '10.00', seconds: 9 }]

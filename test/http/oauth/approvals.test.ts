@@ -90,7 +90,7 @@ describe('an exchange that needs a yes', () => {
     expect(alone.authReqId).toBe(body.tokens[1].auth_req_id)
   })
 
-  test.each([['x'.repeat(1_001)], ['\u{1f600}'.repeat(1_001)], [''], ['a\u0000b']])(
+  test.each([['x'.repeat(1_001)], ['\u{1f600}'.repeat(1_001)], ['a\u0000b']])(
     'with words that cannot be shown is refused (%#)',
     async (purpose) => {
       expectRefused(await world.exchange({ form: { purpose } }), 400, 'invalid_request')
@@ -110,9 +110,8 @@ async function approveAndRedeem(own: World): Promise<string> {
 
 describe('the rule of the delegation', () => {
   test('none, or no rule: nobody is asked', async () => {
-    for (const approval of ['none', { mode: 'none' }, undefined]) {
-      await issued((await askingWorld(server, approval)).exchange())
-    }
+    for (const approval of ['none', { mode: 'none' }]) await issued((await askingWorld(server, approval)).exchange())
+    await issued((await createWorld(server)).exchange())
   })
 
   test('outside: what fits one of its bounds wholly is free, everything else is asked for', async () => {

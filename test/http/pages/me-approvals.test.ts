@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Browser, csrfOf } from '../../support/browser.ts'
 import { type Answer, oauthRequest, send } from '../../support/clients.ts'
+import { delegating } from '../../support/delegating.ts'
 import { type People, peopleOf } from '../../support/people.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
 import { createWorld, type World } from '../../support/world.ts'
@@ -193,6 +194,26 @@ describe('what an agent wrote', () => {
     expect(text).toContain('mixes Latin and Cyrillic letters')
     expect(text).toContain('(xn--)')
   })
+})
+
+test('what an agent asks by the backchannel to be delegated waits in the inbox, and is counted', async () => {
+  const story = await delegating(server)
+  const answer = await story.ask('/backchannel', {
+    ...{
+      scope: 'openid',
+      login_hint: story.principal,
+      resource: story.identifier,
+      binding_message: 'About <b>mail</b>',
+    },
+    authorization_details: JSON.stringify(story.bounds),
+  })
+  expect(answer.status, answer.text).toBe(200)
+  const inbox = await story.browser.get('/me/approvals')
+  expect(inbox.text).toContain('Agents that ask to act for you')
+  expect(inbox.text).toContain('About &lt;b&gt;mail&lt;/b&gt;')
+  expect(inbox.text).toMatch(/data-waiting>1</)
+  const path = /href="(\/me\/consents\/[^"]+)"/.exec(inbox.text)?.[1] ?? ''
+  expect((await story.browser.get(path)).text).toContain('Let Planner act for you?')
 })
 
 describe('an approval of others', () => {

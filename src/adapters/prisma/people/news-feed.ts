@@ -1,5 +1,6 @@
 import type { Follower, NewsFeed, PrincipalNews } from '../../../me-ports.ts'
 import type { Query } from '../open-database.ts'
+import { openApprovals, openConsents } from './waiting.ts'
 
 /** How often the database is asked while a page is open. */
 const POLL_MILLISECONDS = 1_000
@@ -111,14 +112,14 @@ export function newsFeed({
  * For each login that is good now. `approvals` is made of those that the principal is asked about and that are open yet; whatever else there is to
  * tell of him is on record under his name.
  */
-const NEWS = `SELECT l.id AS login, w.waiting, coalesce(w.approvals, '') AS approvals,
+const NEWS = `SELECT l.id AS login, w.waiting + c.waiting AS waiting, concat(w.approvals, c.consents) AS approvals,
     (SELECT r.id::text FROM record r WHERE r.principal = p.id ORDER BY r.id DESC LIMIT 1) AS account
   FROM login l JOIN principal p ON p.id = l.principal_id
   CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE NOT v.is_answered) AS waiting, md5(string_agg(a.id || ':' || v.votes, ' ' ORDER BY a.id)) AS approvals
-    FROM approval a CROSS JOIN LATERAL (
-      SELECT count(*) AS votes, coalesce(bool_or(o.approver = p.id), false) AS is_answered FROM approval_vote o WHERE o.approval_id = a.id) v
-    WHERE a.approvers @> ARRAY[p.id] AND a.state = 'pending' AND a.expires_at > clock_timestamp()
-      AND writ_approval_stands(a, clock_timestamp())) w
+    FROM (SELECT * FROM ${openApprovals('p.id')}) a CROSS JOIN LATERAL (
+      SELECT count(*) AS votes, coalesce(bool_or(o.approver = p.id), false) AS is_answered FROM approval_vote o WHERE o.approval_id = a.id) v) w
+  CROSS JOIN LATERAL (
+    SELECT count(*) AS waiting, md5(string_agg(m.id_hash::text, ' ' ORDER BY m.id_hash)) AS consents FROM ${openConsents('p.id')}) c
   WHERE l.id = ANY ($1::text[]) AND l.ended_at IS NULL AND l.expires_at > clock_timestamp()
     AND l.last_seen_at > clock_timestamp() - make_interval(secs => $2) AND p.status = 'active'`

@@ -4,6 +4,7 @@ import type { OwnAffairs, OwnAgent, OwnDelegation, OwnEntry } from '../../../me-
 import type { Database } from '../open-database.ts'
 import { delegationStore } from '../registry/delegations.ts'
 import { recordStore } from '../registry/records.ts'
+import { openApprovals, openConsents } from './waiting.ts'
 
 /** Of a tree no more is counted; beyond it a page says "at least". */
 const MAX_COUNTED = 1_000
@@ -29,22 +30,26 @@ export function ownAffairs({ prisma, query }: Pick<Database, 'prisma' | 'query'>
       }
     })
   }
+  const agentNames = async (ids: readonly string[]) => {
+    if (ids.length === 0) return new Map<string, string>()
+    const rows = await query<{ id: string; name: string }>('SELECT id, name FROM agent WHERE id = ANY ($1::text[])', [
+      ids,
+    ])
+    return new Map(rows.map(({ id, name }) => [id, name]))
+  }
   const find = async (principalId: string, id: string) => {
     const found = await delegations.find(id)
     return found?.principal.id === principalId ? found : undefined
   }
   const entriesOf = async (found: readonly AuditRecord[]): Promise<readonly OwnEntry[]> => {
     if (found.length === 0) return []
-    const [agents, uses] = await Promise.all([
-      query<{ id: string; name: string }>('SELECT id, name FROM agent WHERE id = ANY ($1::text[])', [
-        unique(found.map(({ agent }) => agent)),
-      ]),
+    const [names, uses] = await Promise.all([
+      agentNames(unique(found.map(({ agent }) => agent))),
       query<UseRow>(
         `SELECT jti, consumed_at, receipt_outcome, receipt_detail, receipt_at FROM token_use WHERE jti = ANY ($1::text[])`,
         [unique(found.map(({ jti }) => jti))],
       ),
     ])
-    const names = new Map(agents.map(({ id, name }) => [id, name]))
     const useOf = new Map(uses.map((use) => [use.jti, use]))
     return found.map((record) => {
       // The record of a receipt names the token as well; the use is that of the issuance.
@@ -60,6 +65,7 @@ export function ownAffairs({ prisma, query }: Pick<Database, 'prisma' | 'query'>
   }
 
   return {
+    agentNames,
     waiting: async (principalId) => {
       const rows = await query(WAITING, [principalId])
       return rows.length
@@ -138,9 +144,9 @@ interface AgentRow {
   readonly last_issued_at: Date | null
 }
 
-const WAITING = `SELECT 1 AS one FROM approval a WHERE a.approvers @> ARRAY[$1] AND a.state = 'pending' AND a.expires_at > clock_timestamp()
-    AND writ_approval_stands(a, clock_timestamp())
-    AND NOT EXISTS (SELECT 1 FROM approval_vote v WHERE v.approval_id = a.id AND v.approver = $1) LIMIT 100`
+const WAITING = `SELECT 1 AS one FROM (SELECT 1 FROM ${openApprovals('$1')}
+    AND NOT EXISTS (SELECT 1 FROM approval_vote v WHERE v.approval_id = a.id AND v.approver = $1) LIMIT 100) x
+  UNION ALL SELECT 1 FROM (SELECT 1 FROM ${openConsents('$1')} LIMIT 100) y`
 
 const AGENT_COLUMNS = `a.id, a.name, a.description, a.owner, a.status::text AS status, o.open_count,
     (SELECT r.at FROM record r WHERE r.principal = $1 AND r.agent = a.id AND r.kind = 'action_token' AND r.decision = 'issued'

@@ -1,6 +1,7 @@
 import type { Registry, RegistryWriter } from '../../../admin-ports.ts'
 import { isRefusal, type Refusal } from '../../../core/refusal.ts'
 import type { KeyEncryption } from '../../keys/key-encryption.ts'
+import { approvals } from '../approvals.ts'
 import { readUsed } from '../limit-counters.ts'
 import { takeConsent } from '../oidc-models.ts'
 import type { Database } from '../open-database.ts'
@@ -76,6 +77,7 @@ class RolledBack extends Error {
 }
 
 function storesOn(client: TransactionClient, encryption: KeyEncryption, onWrite: () => void): RegistryWriter {
+  const query = queryOn(client)
   return {
     entities: {
       agent: agentStore(client),
@@ -91,7 +93,8 @@ function storesOn(client: TransactionClient, encryption: KeyEncryption, onWrite:
     upstreamIdentities: upstreamIdentityStore(client),
     downstreamRules: downstreamRuleStore(client),
     delegations: delegationStore(client),
-    counters: { used: (charges) => readUsed(queryOn(client), charges) },
+    approvals: approvals(query),
+    counters: { used: (charges) => readUsed(query, charges) },
     records: recordStore(client),
     stop: stopStore(client),
     signingKeys: signingKeyStore(client, encryption, onWrite),
