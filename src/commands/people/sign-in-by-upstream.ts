@@ -44,8 +44,7 @@ export async function signInByUpstream(
   // Step 3: and who is that here?
   const named = principalNamed(provider.rule, person.claims)
   const started = await beginLogin(ports, browser, async (login, deed) => {
-    const by = { ...deed, bindRecordId: ports.ids.recordId() }
-    const begun = await ports.upstreamIdentities.use(person, typeof named === 'string' ? undefined : named, login, by)
+    const begun = await ports.upstreamIdentities.use(person, typeof named === 'string' ? undefined : named, login, deed)
     return isRefusal(begun) && typeof named === 'string'
       ? refuse('sign_in_refused', `${begun.detail}: ${named}`)
       : begun
