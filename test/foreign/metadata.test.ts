@@ -15,6 +15,7 @@ import {
 } from 'oauth4webapi'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { clientToken, FORM, newClient, send, type TestClient, TOKEN_EXCHANGE } from '../support/clients.ts'
+import { CIBA, CODE, DEVICE } from '../support/delegating.ts'
 import { readFeed } from '../support/feed.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import { claimsOf, createWorld, type World } from '../support/world.ts'
@@ -145,13 +146,23 @@ const PROOFS: Readonly<Record<string, (value: unknown) => unknown>> = {
     expect(payload).toEqual(claimsOf(access_token))
   },
   grant_types_supported: async (value) => {
-    expect(value).toEqual(['client_credentials', TOKEN_EXCHANGE])
+    // The last three are driven to their tokens in delegating.test.ts.
+    expect(value).toEqual(['client_credentials', TOKEN_EXCHANGE, CODE, DEVICE, CIBA])
     expect((await clientToken(server.issuer, world.agent)).status).toBe(200)
     expect((await world.exchange()).status).toBe(200)
   },
-  // Required, and empty where there is no authorization endpoint (RFC 8414 §2).
-  response_types_supported: isThe([]),
-  // A fact for the flows that come; there is no endpoint yet that could take a challenge.
+  // The flows behind these are driven in delegating.test.ts, by what discovery says of them.
+  authorization_endpoint: async (value) => expect(value).toBe(`${server.issuer}/authorize`),
+  pushed_authorization_request_endpoint: async (value) => expect(value).toBe(`${server.issuer}/par`),
+  device_authorization_endpoint: async (value) => expect(value).toBe(`${server.issuer}/device_authorization`),
+  backchannel_authentication_endpoint: async (value) => expect(value).toBe(`${server.issuer}/backchannel`),
+  backchannel_token_delivery_modes_supported: isThe(['poll', 'ping']),
+  authorization_response_iss_parameter_supported: isThe(true),
+  response_types_supported: isThe(['code']),
+  response_modes_supported: isThe(['query']),
+  scopes_supported: isThe(['openid']),
+  subject_types_supported: isThe(['public']),
+  id_token_signing_alg_values_supported: isThe(['ES256']),
   code_challenge_methods_supported: isThe(['S256']),
   token_endpoint_auth_methods_supported: async (value) => {
     expect(value).toEqual(METHODS)

@@ -91,6 +91,7 @@ export function configuration(parts: ProviderParts): Configuration {
       return typeof grantId === 'string' ? oidc.provider.Grant.find(grantId) : undefined
     },
     expiresWithSession: () => false,
+    allowOmittingSingleRegisteredRedirectUri: false,
     // A code that comes a second time ends its delegation (RFC 6749 §4.1.2); a poll that overlaps another does not.
     revokeGrantPolicy: ({ oidc }) => oidc.params?.grant_type === 'authorization_code',
     ttl: {

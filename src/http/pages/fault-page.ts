@@ -4,25 +4,31 @@ import { heading } from './components/parts.ts'
 import { html } from './html.ts'
 import { answerPage } from './page.ts'
 
-/** Whether a browser asks for something to show to a person. Programs do not ask for HTML. */
-export const isForPerson = ({ req }: Pick<Context, 'req'>): boolean => /\btext\/html\b/.test(req.headers.accept ?? '')
+/** Where people are: whatever goes wrong there is told in words. */
+const PAGES = /^\/(?:me|sign-in|sign-out|interaction|device|authorize)(?:\/|$)/
 
-/** Tells a person that something broke, or is away for now: what to do, and the request's id for whoever looks into it. */
+export const isPagePath = (path: string): boolean => PAGES.test(path)
+
+/** Whether it is a browser that asks for a page, and not a program that takes anything. */
+export const wantsPage = (context: Context): boolean =>
+  (context.method === 'GET' || context.method === 'HEAD') && context.accepts('json', 'html') === 'html'
+
+/** Tells a person that something broke; by the request's id an operator finds the cause. */
 export function answerFaultPage(context: Context, isAway: boolean): void {
+  const title = isAway ? 'Not available for the moment' : 'Something broke here'
   if (isAway) context.set('Retry-After', '1')
-  const title = isAway ? 'This cannot be answered now' : 'Something broke'
   answerPage(context, {
     ...{ title, status: isAway ? 503 : 500 },
-    body: html`${heading(title, isAway ? 'Try again in a moment.' : 'It is not your fault. Try again; if it breaks again, tell your administrator.')}
-<p class="dim">Request ${String(context.state.requestId)}</p>`,
+    body: html`${heading(title, isAway ? 'Nothing was done. Try again in a moment.' : 'It is in the log of this server. Try again; if it stays so, tell your administrator.')}
+<p class="dim small">Request ${String(context.state.requestId)}</p>`,
   })
 }
 
-/** Tells a person that there is nothing at this address. */
+/** Tells a person that nothing is at an address. */
 export function answerNowherePage(context: Context): void {
   answerPage(context, {
     ...{ title: 'There is nothing here', status: 404 },
-    body: html`${heading('There is nothing here', 'The address is mistyped, or what was here is gone.')}
+    body: html`${heading('There is nothing here', 'The address may be misspelt, or what was there is gone.')}
 <p>${buttonLink({ label: 'To your agents', href: '/me' })}</p>`,
   })
 }
