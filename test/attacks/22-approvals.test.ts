@@ -234,6 +234,25 @@ describe('text that is meant to deceive', () => {
     expect(answer.body.authorization_details).toEqual([{ ...action, locations: [world.identifier] }])
   })
 
+  test('an action as large as may be is shown whole, and had', async () => {
+    const type = `blob_${Date.now().toString(36)}`
+    const text = { type: 'string', maxLength: 65_536 }
+    const definition = {
+      ...{ type, title: 'Blob', template: 'Keep {body}', risk: 'write' },
+      schema: { type: 'object', required: ['body'], additionalProperties: false, properties: { body: text } },
+    }
+    const { api } = await askingWorld(server)
+    expect((await api.call('POST', '/admin/action-types', definition)).status).toBe(201)
+    const empty = JSON.stringify([{ type, body: '' }]).length
+    const action = { type, body: 'x'.repeat(64 * 1_024 - empty) }
+    const bounds = [{ type, body: { $any: true } }]
+    const world = await askingWorld(server, 'each', { bounds, action: { type, body: '' } })
+    const one = await asked(world, {}, action)
+    expect((await administer(world, 'GET', `/admin/approvals/${one.id}`)).body.action.body).toBe(action.body)
+    await approve(world, one)
+    await issued(poll(world, one.authReqId))
+  })
+
   test('longer words than an approver can be expected to read are refused', async () => {
     const world = await askingWorld(server)
     expectRefused(await world.exchange({ form: { purpose: 'x'.repeat(10_000) } }), 400, 'invalid_request')
