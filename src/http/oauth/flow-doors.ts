@@ -62,7 +62,9 @@ export function flowDoors(parts: FlowDoorParts): FlowDoors {
     backchannel: (context, form) =>
       admit(parts, context, form, { path: '/backchannel', grant: 'ciba', proof: 'when_present' }),
     authorize: async (context) => {
-      const { client_id: id, redirect_uri: uri } = context.query
+      const { client_id: id, redirect_uri: uri, response_mode: mode } = context.query
+      // Whatever else goes wrong, the library would say it by the mode that is asked for: by a script that our pages do not run.
+      if (mode !== undefined && mode !== 'query') return parts.showError(context, NOT_BY_QUERY)
       const flow = typeof id === 'string' && uri !== undefined ? await parts.findFlowClient(id) : undefined
       if (flow !== undefined && !isRegistered(flow, uri)) return parts.showError(context, UNREGISTERED)
       await provider().pass(context)
@@ -112,6 +114,7 @@ async function admit(
 const isRegistered = (flow: FlowClient, uri: string | string[] | undefined) =>
   typeof uri === 'string' && flow.redirectUris.includes(uri)
 
+const NOT_BY_QUERY = { error: 'invalid_request', error_description: 'the response_mode must be query' }
 const UNREGISTERED = {
   error: 'invalid_request',
   error_description: 'the redirect_uri is not registered for this agent',

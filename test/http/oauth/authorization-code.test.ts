@@ -125,9 +125,7 @@ describe('a request is refused, and its agent is told why', () => {
     ['for an unknown resource', { resource: 'https://nowhere.example' }, 'invalid_target'],
     ['with a scope', { scope: 'openid' }, 'invalid_scope'],
     ['for offline access', { scope: 'offline_access' }, 'invalid_scope'],
-    ['by another response type', { response_type: 'token' }, 'unsupported_response_type'],
-    ['by a form', { response_mode: 'form_post' }, 'invalid_request'],
-    ['by a fragment', { response_mode: 'fragment' }, 'invalid_request'],
+    ['by another response type', { response_type: 'token' }, 'invalid_request'],
     ['without asking', { prompt: 'none' }, 'interaction_required'],
     ['with a prompt that is none of ours', { prompt: 'login' }, 'invalid_request'],
     ['with words of several lines', { purpose: 'one\ntwo' }, 'invalid_request'],
@@ -135,7 +133,7 @@ describe('a request is refused, and its agent is told why', () => {
     ['in an object of its own', { request: 'e30.e30.' }, 'request_not_supported'],
   ])('%s', async (_, change, error) => {
     const { at } = await story.authorize(change)
-    // The library tells a mode it knows and we do not take by that mode.
+    // What asked for a token is told in the fragment (RFC 6749 §4.2.2.1).
     const back = new URL(at.replace('#', '?'))
     expect(`${back.origin}${back.pathname}`).toBe(REDIRECT)
     expect(back.searchParams.get('error'), at).toBe(error)
@@ -145,6 +143,13 @@ describe('a request is refused, and its agent is told why', () => {
     if (change && 'prompt' in change && change.prompt === 'none') return
     expect(pushed.status, pushed.text).toBe(400)
     expect(pushed.body.error).toBe(error)
+  })
+
+  test.each(['form_post', 'fragment', 'jwt', 'web_message'])('by the mode %s, at both doors', async (response_mode) => {
+    const page = await story.authorize({ response_mode })
+    expect(page.status).toBe(400)
+    expect(page.text).not.toContain('<script>')
+    expect((await story.ask('/par', story.parameters({ response_mode }))).status).toBe(400)
   })
 
   test('two resources', async () => {
