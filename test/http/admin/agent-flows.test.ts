@@ -9,7 +9,7 @@ afterAll(() => server.close())
 
 const post = (body: object) => server.call('/admin/agents', { method: 'POST', body })
 const patch = (id: string, body: object) =>
-  server.call(`/admin/agents/${id}`, { method: 'PATCH', body, headers: { 'If-Match': '*' } })
+  server.call(`/admin/agents/${id}`, { method: 'PATCH', body, headers: [['If-Match', '*']] })
 const uris = (count: number) => Array.from({ length: count }, (_, n) => `https://client.example/cb${n}`)
 const CODE = { grant_types: ['authorization_code'] }
 

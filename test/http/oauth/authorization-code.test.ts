@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { attested, attestedRequest } from '../../support/attestation.ts'
 import { exchange } from '../../support/clients.ts'
-import { type Delegating, delegating, REDIRECT } from '../../support/delegating.ts'
+import { CODE, type Delegating, delegating, REDIRECT } from '../../support/delegating.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
 import { claimsOf } from '../../support/world.ts'
 import { makeKey } from '../../wire/signing.ts'
@@ -93,6 +94,32 @@ describe('a principal delegates in a browser', () => {
     expect(again.text).toContain('invalid_request_uri')
   })
 
+  test('cookies are Secure, HttpOnly, Lax, and of one path; nothing is remembered', async () => {
+    const answer = await story.browser.get(`/authorize?${new URLSearchParams(story.parameters())}`)
+    const cookies = [answer.headers['set-cookie'] ?? []].flat()
+    const names = cookies.map((cookie) => cookie.split('=')[0]).toSorted()
+    const both = ['__Secure-writ_interaction', '__Secure-writ_resume']
+    expect(names).toEqual(both.flatMap((name) => [name, `${name}.sig`]))
+    for (const cookie of cookies) {
+      expect(cookie).toMatch(/; secure/i)
+      expect(cookie).toMatch(/; httponly/i)
+      expect(cookie).toMatch(/; samesite=lax/i)
+      expect(cookie).toMatch(/; path=\/(interaction|authorize)\/[A-Za-z0-9_-]+/)
+    }
+    const { at } = await story.answer(await story.authorize())
+    expect(at).toContain('code=')
+    expect([...story.browser.cookies.keys()].filter((name) => !name.includes(';'))).toEqual(['__Host-writ_login'])
+  })
+
+  test('an instance that was attested fetches the token as well', async () => {
+    const key = makeKey('ES256')
+    const instance = await attested(server.issuer, story.agent, key)
+    const form = { grant_type: CODE, code: await story.code(), redirect_uri: REDIRECT, code_verifier: story.verifier }
+    const answer = await attestedRequest(server.issuer, '/token', instance, form)
+    expect(answer.status, answer.text).toBe(200)
+    expect(claimsOf(answer.body.access_token)).toMatchObject({ sub: story.principal, client_id: story.agent.id })
+  })
+
   test('without a resource every bound names its places', async () => {
     const bounds = story.bounds.map((bound) => ({ ...bound, locations: [story.identifier] }))
     const code = await story.code({ resource: undefined, authorization_details: JSON.stringify(bounds) })
@@ -150,6 +177,17 @@ describe('a request is refused, and its agent is told why', () => {
     expect(page.status).toBe(400)
     expect(page.text).not.toContain('<script>')
     expect((await story.ask('/par', story.parameters({ response_mode }))).status).toBe(400)
+  })
+
+  test('for more browsers at once than one agent has', async () => {
+    const own = await delegating(server)
+    const answers = await Promise.all(
+      Array.from({ length: 620 }, () => own.browser.get(`/authorize?client_id=${own.agent.id}`)),
+    )
+    const statuses = new Set(answers.map(({ status }) => status))
+    expect(statuses).toEqual(new Set([400, 429]))
+    // Nobody else is kept from it.
+    expect((await story.authorize()).status).toBe(200)
   })
 
   test('two resources', async () => {
