@@ -196,6 +196,6 @@ export interface UpstreamIdentities {
     person: Pick<UpstreamPerson, 'issuer' | 'subject'>,
     named: NamedPrincipal | undefined,
     login: NewLogin,
-    deed: Deed & { readonly bindRecordId: string },
+    deed: Deed,
   ) => Promise<BegunLogin | Refusal<'sign_in_refused'>>
 }

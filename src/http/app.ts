@@ -9,6 +9,7 @@ import type { FlowDoors } from './oauth/flow-doors.ts'
 import { answerOAuthError } from './oauth/oauth-error.ts'
 import { observe, observedDoor, type RequestObserver, type RequestTracer, trace, tracedDoor } from './observe.ts'
 import { assetsRouter } from './pages/assets.ts'
+import { answerNowherePage, wantsPage } from './pages/fault-page.ts'
 import { answerProblem } from './problem.ts'
 import { requestId } from './request-id.ts'
 import { requestTarget } from './request-target.ts'
@@ -112,6 +113,7 @@ function nowhere(router: Router): Middleware {
   return (context) => {
     const allowed = new Set(router.stack.filter((layer) => layer.match(context.path)).flatMap(({ methods }) => methods))
     if (isAdmin(context)) return answerProblem(context, 404, 'there is nothing here')
+    if (allowed.size === 0 && wantsPage(context)) return answerNowherePage(context)
     answerOAuthError(
       context,
       refuse('request_malformed', allowed.size > 0 ? 'method not allowed' : 'there is nothing here'),

@@ -1,6 +1,7 @@
 import type { Context, Middleware } from 'koa'
 import type { Door } from './door.ts'
 import { answerUnavailable } from './oauth/oauth-error.ts'
+import { answerFaultPage, isPagePath } from './pages/fault-page.ts'
 import { answerProblem } from './problem.ts'
 
 export interface FaultParts {
@@ -22,6 +23,8 @@ export function faults({ isUnavailable, logFault }: FaultParts): Middleware {
         const isAway = isUnavailable(error)
         if (isAway) context.set('Retry-After', '1')
         answerProblem(context, isAway ? 503 : 500, isAway ? 'a store is not available' : 'something broke')
+      } else if (isPagePath(context.path)) {
+        answerFaultPage(context, isUnavailable(error))
       } else {
         answerFault(context, isUnavailable(error))
       }

@@ -83,6 +83,7 @@ describe('who has it', () => {
     const second = newClient(world.agent.id)
     await administer(world, 'POST', `/admin/agents/${world.agent.id}/keys`, { jwk: second.key.jwk })
     const one = await asked(world)
+    expectRefused(await poll({ ...world, agent: second }, one.authReqId), 400, 'invalid_grant')
     await approve(world, one)
     expectRefused(await poll({ ...world, agent: second }, one.authReqId), 400, 'invalid_grant')
     expectRefused(await poll(world, one.authReqId, { proofKey: second.key }), 400, 'invalid_grant')
@@ -132,6 +133,15 @@ describe('while everything stands', () => {
     const answer = await poll(world, one.authReqId)
     expect(answer.status, answer.text).toBeGreaterThanOrEqual(400)
     expect(answer.body).not.toHaveProperty('access_token')
+  })
+
+  test('an agent that was suspended, or whose key was retired, is told nothing of what waits', async () => {
+    const [world, other] = [await askingWorld(server), await askingWorld(server)]
+    const [one, two] = [await asked(world), await asked(other)]
+    await suspend(world, `agents/${world.agent.id}`)
+    expectRefused(await poll(world, one.authReqId), 401, 'invalid_client')
+    await administer(other, 'DELETE', `/admin/agents/${other.agent.id}/keys/${other.agent.key.jkt}`)
+    expectRefused(await poll(other, two.authReqId), 401, 'invalid_client')
   })
 
   test('redeem after the delegation was revoked', async () => {
@@ -232,6 +242,25 @@ describe('text that is meant to deceive', () => {
     await approve(world, one)
     const answer = await poll(world, one.authReqId)
     expect(answer.body.authorization_details).toEqual([{ ...action, locations: [world.identifier] }])
+  })
+
+  test('an action as large as may be is shown whole, and had', async () => {
+    const type = `blob_${Date.now().toString(36)}`
+    const text = { type: 'string', maxLength: 65_536 }
+    const definition = {
+      ...{ type, title: 'Blob', template: 'Keep {body}', risk: 'write' },
+      schema: { type: 'object', required: ['body'], additionalProperties: false, properties: { body: text } },
+    }
+    const { api } = await askingWorld(server)
+    expect((await api.call('POST', '/admin/action-types', definition)).status).toBe(201)
+    const empty = JSON.stringify([{ type, body: '' }]).length
+    const action = { type, body: 'x'.repeat(64 * 1_024 - empty) }
+    const bounds = [{ type, body: { $any: true } }]
+    const world = await askingWorld(server, 'each', { bounds, action: { type, body: '' } })
+    const one = await asked(world, {}, action)
+    expect((await administer(world, 'GET', `/admin/approvals/${one.id}`)).body.action.body).toBe(action.body)
+    await approve(world, one)
+    await issued(poll(world, one.authReqId))
   })
 
   test('longer words than an approver can be expected to read are refused', async () => {

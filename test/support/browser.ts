@@ -21,9 +21,12 @@ export interface Visit {
 export class Browser {
   readonly cookies = new Map<string, Kept>()
   readonly origin: string
+  private readonly at: string
 
-  constructor(origin: string) {
+  /** @param at where the server is reached, if that is not its origin: one of several processes. */
+  constructor(origin: string, at = origin) {
     this.origin = origin
+    this.at = at
   }
 
   /** Opens a page of the server. */
@@ -45,7 +48,7 @@ export class Browser {
       .filter(([, { attributes }]) => isAt(new URL(path, this.origin).pathname, attributes.get('path') ?? '/'))
       .map(([name, { value }]) => `${name.split(';')[0]}=${value}`)
       .join('; ')
-    const answer = await send(`${this.origin}${path}`, {
+    const answer = await send(`${this.at}${path}`, {
       method,
       headers: [
         ['User-Agent', 'a test browser'],

@@ -5,6 +5,7 @@ import { addActionTypes } from './action-types.ts'
 import { addAdmin } from './admin.ts'
 import { addAgents } from './agents.ts'
 import { addApi } from './api.ts'
+import { addApprovals } from './approvals.ts'
 import { addClients } from './clients.ts'
 import { addDelegations } from './delegations.ts'
 import { addMaintenance } from './maintenance.ts'
@@ -20,7 +21,7 @@ export function addCommands(program: Command, io: Io): void {
   program.commandsGroup('Who and where:')
   for (const add of [addPrincipals, addAgents, addResources, addActionTypes]) add(program, io)
   program.commandsGroup('What may be done:')
-  for (const add of [addDelegations, addTry]) add(program, io)
+  for (const add of [addDelegations, addApprovals, addTry]) add(program, io)
   program.commandsGroup('What was done, and stopping it:')
   for (const add of [addRecords, addTokens, addStop]) add(program, io)
   program.commandsGroup('The server:')

@@ -14,6 +14,7 @@ import type { WrittenDelegable } from '../notation/read-limits.ts'
 import { fields, text } from '../output/fields.ts'
 import { distance, numericDate, timeOf } from '../output/moment.ts'
 import { printList } from '../output/print-list.ts'
+import { APPROVAL_HELP, type ApprovalOptions, addApprovalOptions, readApproval } from './approval-options.ts'
 import { addTree } from './delegation-tree.ts'
 import { addLimitOptions, LIMITS_HELP, type LimitOptions, parseDelegable, readLimits } from './limit-options.ts'
 import { NOTATION_HELP } from './notation-help.ts'
@@ -32,6 +33,10 @@ export function addDelegations(program: Command, io: Io): void {
     [
       `writ delegations create --for alice --agent planner --resource https://mail.example \\\n      --allow 'email_send to=*@company.com max-items=2' --for-days 30`,
     ],
+    [
+      `writ delegations create --for alice --agent planner --resource https://mail.example \\\n      --allow 'email_send to=*' --approval 'outside=email_send to=*@company.com'`,
+      'who writes to strangers is asked about',
+    ],
     ['writ delegations explain dlg_0199…', 'what it allows, in sentences'],
     ['writ delegations tree dlg_0199…', 'what was given on from it'],
     ['writ delegations revoke dlg_0199…', 'end it and all below it, at once'],
@@ -44,7 +49,7 @@ export function addDelegations(program: Command, io: Io): void {
   addRevoke(group, io)
 }
 
-interface CreateOptions extends LimitOptions {
+interface CreateOptions extends LimitOptions, ApprovalOptions {
   readonly delegable?: WrittenDelegable
   readonly for: string
   readonly agent: string
@@ -82,7 +87,7 @@ function addCreate(group: Command, io: Io): void {
       'how far the agent may give it on, such as 1 or 2:helper,runner',
       parseDelegable,
     )
-  addLimitOptions(create).addHelpText('after', `${NOTATION_HELP}\n${LIMITS_HELP}`)
+  addApprovalOptions(addLimitOptions(create)).addHelpText('after', `${NOTATION_HELP}\n${LIMITS_HELP}\n${APPROVAL_HELP}`)
   examples(create, [
     [
       `writ delegations create --for alice --agent planner --resource https://mail.example \\\n      --allow 'email_send to=*@company.com max-items=2' --for-days 30 --purpose "minutes of meetings"`,
@@ -102,6 +107,8 @@ function addCreate(group: Command, io: Io): void {
     const api = await cli.api()
     const { bounds, notes } = await readBounds(io, api, options)
     const limits = await readLimits(io, options)
+    const approval = await readApproval(api, options)
+    const unsaid = [...notes, ...approval.notes]
     const end = options.until ?? afterDays(io.now(), options.forDays)
     const body = {
       principal: options.for,
@@ -110,6 +117,7 @@ function addCreate(group: Command, io: Io): void {
       authorization_details: bounds,
       limits,
       delegable: options.delegable,
+      approval: approval.rule,
       not_before: options.from && numericDate(options.from),
       expires_at: end && numericDate(end),
       purpose: options.purpose,
@@ -121,7 +129,7 @@ function addCreate(group: Command, io: Io): void {
       `${cli.paint('green', '✓')} Granted delegation ${cli.paint('bold', delegation.id)}.`,
       '',
       ...explainDelegation(delegation, types, { paint: cli.paint, now: io.now() }),
-      ...(notes.length === 0 ? [] : ['', ...notes.map((note) => cli.paint('yellow', `Note: ${note}.`))]),
+      ...(unsaid.length === 0 ? [] : ['', ...unsaid.map((note) => cli.paint('yellow', `Note: ${note}.`))]),
       '',
       cli.paint('dim', 'The agent finds it by itself, with its subject token: GET /delegations, or writ/agent.'),
       cli.paint('dim', `End it: writ delegations revoke ${delegation.id}`),
@@ -212,7 +220,8 @@ function parseDelegation(answer: unknown): ShownDelegation {
 }
 
 async function typesOf(api: AdminApi, delegation: ShownDelegation): Promise<ReadonlyMap<string, ExplainedType>> {
-  const names = new Set(delegation.authorization_details.map(({ type }) => String(type)))
+  const bounds = [...delegation.authorization_details, ...(delegation.approval?.outside ?? [])]
+  const names = new Set(bounds.map(({ type }) => String(type)))
   const found = await Promise.all([...names].map(async (name) => [name, await readActionType(api, name)] as const))
   return new Map(found.filter((entry): entry is [string, ExplainedType] => entry[1] !== undefined))
 }

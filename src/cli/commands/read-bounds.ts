@@ -22,39 +22,45 @@ export async function readBounds(
   { allow = [], bounds: file }: { readonly allow?: readonly string[]; readonly bounds?: string },
 ): Promise<Bounds> {
   const json = file === undefined ? [] : await readJsonBounds(io, file)
+  const { bounds, notes } = await readNotation(api, allow, '--allow')
+  return { bounds: [...bounds, ...json], notes }
+}
+
+/** Reads bounds in the short notation. `option` is where they stand. */
+export async function readNotation(api: AdminApi, texts: readonly string[], option: string): Promise<Bounds> {
   const bounds: JsonObject[] = []
   const notes: string[] = []
-  for (const text of allow) {
+  for (const text of texts) {
     const type = await readActionType(
       api,
-      located(text, () => typeNamedBy(text)),
+      located(option, text, () => typeNamedBy(text)),
     )
     if (type === undefined) {
       const name = typeNamedBy(text)
       throw usageError(
-        `--allow: there is no action type "${name}"`,
+        `${option}: there is no action type "${name}"`,
         'see them: writ action-types list',
         pointAt(text, text.indexOf(name)),
       )
     }
-    const { bound, implied } = located(text, () => toBound(text, type))
+    const { bound, implied } = located(option, text, () => toBound(text, type))
     bounds.push(bound)
     if (implied.length > 0)
       notes.push(
-        `${type.type}: ${implied.join(', ')} may be anything (every action has it, and --allow does not mention it)`,
+        `${type.type}: ${implied.join(', ')} may be anything (every action has it, and ${option} does not mention it)`,
       )
   }
-  return { bounds: [...bounds, ...json], notes }
+  return { bounds, notes }
 }
 
 /** Says where in the notation it went wrong. */
-function located<T>(text: string, read: () => T): T {
+function located<T>(option: string, text: string, read: () => T): T {
   try {
     return read()
   } catch (error) {
     if (!(error instanceof NotationError)) throw error
     throw usageError(
-      `--allow: ${error.message}`,
+      `${option}: ${error.message}`,
       'the notation: writ delegations create --help',
       pointAt(text, error.at),
     )

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { explainApproval, ShownApprovalRule } from '../../core/delegation/explain/explain-approval.ts'
 import { type ExplainedType, explainBound } from '../../core/delegation/explain/explain-bound.ts'
 import { explainDelegable, explainLimits, ShownLimits } from '../../core/delegation/explain/explain-limits.ts'
 import { isJsonObject, type JsonValue } from '../../core/json.ts'
@@ -15,6 +16,7 @@ export const ShownDelegation = z.looseObject({
   authorization_details: z.array(z.record(z.string(), z.json())),
   limits: ShownLimits.optional(),
   delegable: z.object({ max_depth: z.number(), agents: z.array(z.string()).optional() }).optional(),
+  approval: ShownApprovalRule.optional(),
   granted_by: z.string().optional(),
   purpose: z.string().optional(),
   not_before: z.number().nullish(),
@@ -27,7 +29,7 @@ export type ShownDelegation = z.infer<typeof ShownDelegation>
 /** Members of a delegation that this explains or that change nothing of what it allows. */
 const EXPLAINED = new Set([
   ...['id', 'principal', 'agent', 'resource', 'authorization_details', 'granted_by', 'purpose', 'not_before'],
-  ...['limits', 'delegable', 'expires_at', 'status', 'reason', 'created_at', 'revoked_at', 'subject_token'],
+  ...['limits', 'delegable', 'approval', 'expires_at', 'status', 'reason', 'created_at', 'revoked_at', 'subject_token'],
 ])
 
 /** Says in sentences what a delegation allows; complete: what it cannot put into words it shows as it is. */
@@ -47,23 +49,44 @@ export function explainDelegation(
       ? 'It may do this and nothing else:'
       : `It may do any of these ${bounds.length} and nothing else:`,
   ]
-  for (const [n, { title, sentence, members, locations, useless }] of bounds.entries()) {
-    lines.push('', `${bounds.length === 1 ? '' : `${n + 1}. `}${paint('bold', title)}`)
-    if (sentence !== undefined) lines.push(`   “${sentence}”`)
-    else lines.push(paint('yellow', '   This action type is not known any more: nothing is issued by this bound.'))
-    if (locations !== undefined) lines.push(`   only at ${locations.join(', ')}`)
-    lines.push('')
-    const width = Math.max(0, ...members.map(({ path }) => path.length))
-    lines.push(...members.map(({ path, may }) => `   ${paint('cyan', path.padEnd(width))}  ${may}`))
-    if (members.length === 0) lines.push('   (no members)')
-    if (useless !== undefined) lines.push('', paint('yellow', `   No action can fit: ${useless}.`))
-  }
+  lines.push(...boundLines(bounds, paint))
   if (delegation.limits !== undefined) lines.push(...limitLines(delegation.limits, paint))
   if (delegation.delegable !== undefined) lines.push('', explainDelegable(delegation.delegable))
+  if (asks(delegation)) lines.push('', ...approvalLines(delegation, types, paint))
   const rest = Object.entries(delegation).filter(([name, value]) => !EXPLAINED.has(name) && hasSubstance(value))
   if (rest.length > 0)
     lines.push('', 'Also:', ...rest.map(([name, value]) => `   ${visible(name)}: ${visible(JSON.stringify(value))}`))
   return lines
+}
+
+function boundLines(bounds: readonly ReturnType<typeof explainBound>[], paint: Paint): string[] {
+  return bounds.flatMap(({ title, sentence, members, locations, useless }, n) => {
+    const width = Math.max(0, ...members.map(({ path }) => path.length))
+    return [
+      ...['', `${bounds.length === 1 ? '' : `${n + 1}. `}${paint('bold', title)}`],
+      sentence === undefined
+        ? paint('yellow', '   This action type is not known any more: nothing is issued by this bound.')
+        : `   “${sentence}”`,
+      ...(locations === undefined ? [] : [`   only at ${locations.join(', ')}`]),
+      '',
+      ...members.map(({ path, may }) => `   ${paint('cyan', path.padEnd(width))}  ${may}`),
+      ...(members.length === 0 ? ['   (no members)'] : []),
+      ...(useless === undefined ? [] : ['', paint('yellow', `   No action can fit: ${useless}.`)]),
+    ]
+  })
+}
+
+/** What is said of most is not said of each: where nobody is asked, nothing is. */
+const asks = ({ approval }: ShownDelegation) => approval !== undefined && approval.mode !== 'none'
+
+function approvalLines(
+  { approval, principal }: ShownDelegation,
+  types: ReadonlyMap<string, ExplainedType>,
+  paint: Paint,
+): string[] {
+  if (approval === undefined) return []
+  const free = (approval.outside ?? []).map((bound) => explainBound(bound, types.get(String(bound.type))))
+  return [explainApproval(approval, principal), ...boundLines(free, paint)]
 }
 
 function limitLines(limits: ShownLimits, paint: Paint): string[] {

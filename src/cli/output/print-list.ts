@@ -28,7 +28,9 @@ export function listTable(
   const rows = items.map((item) =>
     columns.map(([, cell]) => {
       if (typeof cell === 'function') return cell(item)
-      return cell === 'status' || cell === 'decision' ? paintStatus(paint, text(item, cell)) : text(item, cell)
+      return cell === 'status' || cell === 'decision' || cell === 'state'
+        ? paintStatus(paint, text(item, cell))
+        : text(item, cell)
     }),
   )
   return table(headings, rows, io.isTerminal ? io.columns : undefined)

@@ -3,7 +3,7 @@ import type { ActionType, Risk } from '../../core/action/action-type.ts'
 import { type DigestPlace, isDigest } from '../../core/action/digest.ts'
 import { parseAction } from '../../core/action/parse-action.ts'
 import { renderSentence } from '../../core/action/render.ts'
-import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../../core/json.ts'
+import { isJsonObject, type JsonObject, type JsonValue, MAX_JSON_BYTES, parseJson } from '../../core/json.ts'
 import type { ApprovalNeed } from '../../core/policy/approval-need.ts'
 import { isRefusal } from '../../core/refusal.ts'
 import type { Directory } from '../../ports.ts'
@@ -52,8 +52,7 @@ export async function viewOf(
   { directory }: { readonly directory: Pick<Directory, 'actionType'> },
   approval: StoredApproval,
 ): Promise<ApprovalView> {
-  const details = parseJson(approval.action)
-  if (isRefusal(details) || !isJsonObject(details)) throw new Error('the action of an approval is no JSON object')
+  const details = actionOf(approval)
   const known = await directory.actionType(approval.actionType, 'fresh')
   const type = known?.actionType.version === approval.actionTypeVersion ? known.actionType : undefined
   const shown = type && shownBy(type, details, approval.resource)
@@ -76,6 +75,13 @@ export async function viewOf(
     expiresAt: approval.expiresAt,
     ...(approval.decidedAt !== null && { decidedAt: approval.decidedAt }),
   }
+}
+
+/** The action as it was parsed when it was asked for. Its canonical form may be longer than what was sent. */
+export function actionOf({ action }: Pick<StoredApproval, 'action'>): JsonObject {
+  const details = parseJson(action, { maxBytes: 16 * MAX_JSON_BYTES })
+  if (isRefusal(details) || !isJsonObject(details)) throw new Error('the action of an approval is no JSON object')
+  return details
 }
 
 function shownBy(type: ActionType, details: JsonObject, resource: string) {

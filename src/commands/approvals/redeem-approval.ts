@@ -1,11 +1,13 @@
 import type { Approvals, StoredApproval } from '../../approval-ports.ts'
 import { isKeyCurrent } from '../../core/agent/client.ts'
 import { parseJson } from '../../core/json.ts'
-import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
+import { isRefusal, type Refusal, type Refusal, refuse, refuse } from '../../core/refusal.ts'
+import { APPROVAL_DETAILS } from '../../core/token/approval-detail.ts'
 import type { ClientEvidence, RecordEntry } from '../../ports.ts'
 import { type Admitted, admitClient, type Refused, refusedByCommit, refuseOnRecord } from '../admit-client.ts'
 import { commitRefusal } from '../commit-detail.ts'
 import { type IssueOutcome, type IssuePorts, issueApproved } from '../issue-action-token.ts'
+import { actionOf } from './approval-view.ts'
 
 export interface RedeemPorts extends IssuePorts {
   readonly approvals: Pick<Approvals, 'findByAuthReqId' | 'countPoll' | 'makeVoid'>
@@ -55,11 +57,11 @@ export async function redeemApproval(ports: RedeemPorts, request: RedeemRequest)
     case 'approved':
       return redeem(ports, approval, admitted, request.requestId)
     case 'denied':
-      return no(refuse('approval_denied', 'the action was not approved'))
+      return no(refuse('approval_denied', APPROVAL_DETAILS.approval_denied))
     case 'expired':
       return no(refuse('approval_expired', 'the approval was not answered, or not asked for, in time'))
     case 'void':
-      return no(refuse('approval_void', 'what the approval rests on has changed'))
+      return no(refuse('approval_void', APPROVAL_DETAILS.approval_void))
     case 'pending':
       return wait(ports, approval, admitted, about)
   }
@@ -67,16 +69,15 @@ export async function redeemApproval(ports: RedeemPorts, request: RedeemRequest)
 
 async function redeem(
   ports: RedeemPorts,
-  { id, resource, action, turn, delegationId, principal, actionDigest, actionTypeVersion, needs }: StoredApproval,
+  approval: StoredApproval,
   admitted: Admitted,
   requestId: string,
 ): Promise<IssueOutcome> {
-  const element = parseJson(action)
-  if (isRefusal(element)) throw new Error('the action of an approval is no JSON')
+  const { id, resource, turn, delegationId, principal, actionDigest, actionTypeVersion, needs } = approval
   const outcome = await issueApproved(
     ports,
     {
-      ...{ resource, element, turn: turn ?? undefined, subjectToken: '', requestId },
+      ...{ resource, element: actionOf(approval), turn: turn ?? undefined, subjectToken: '', requestId },
       approved: { id, delegationId, principalId: principal.id, actionDigest, actionTypeVersion, needs },
     },
     admitted,
@@ -101,7 +102,7 @@ async function wait(
   if (stopped !== undefined) return no(stopped)
   if (!approval.isStanding) {
     await ports.approvals.makeVoid(approval.id)
-    return no(refuse('approval_void', 'what the approval rests on has changed'))
+    return no(refuse('approval_void', APPROVAL_DETAILS.approval_void))
   }
   const committed = await ports.issuance.commit({ attemptId, marks, decision: 'none' })
   if (committed.outcome === 'refused') {

@@ -28,15 +28,12 @@ export async function signInByPasskey(
     return refusal
   }
   if (webauthn === undefined) return NOT_GOOD
-  // Step 1: an answer to a question that nobody has answered yet.
-  if (!(await takeChallenge(ports, challenge))) return refused(CHALLENGE_USED)
-
-  // Step 2: of a passkey that is known, and of somebody who may sign in.
+  // Step 1: of a passkey that is known, and of somebody who may sign in. Whoever guesses causes one lookup.
   const credentialId = webauthn.credentialIdOf(answer)
   const passkey = credentialId === undefined ? undefined : await passkeys.find(credentialId)
   if (passkey === undefined) return refused(NOT_GOOD)
 
-  // Step 3: signed by it, for this origin, after its user was verified. From here on it is known whose account is told of a no.
+  // Step 2: signed by it, for this origin, after its user was verified. From here on it is known whose account is told of a no.
   const deed = { recordId: ports.ids.recordId(), requestId: browser.requestId }
   const noted = async (refusal: Refusal) => {
     const facts = { method: 'passkey' as const, by: passkey.id, detail: refusal.detail }
@@ -45,6 +42,9 @@ export async function signInByPasskey(
   }
   const verified = await webauthn.verifyAuthentication(answer, challenge, passkey)
   if (isRefusal(verified)) return noted(verified)
+
+  // Step 3: an answer to a question that nobody has answered yet.
+  if (!(await takeChallenge(ports, challenge))) return noted(CHALLENGE_USED)
 
   // Step 4: note its counter and begin the login.
   const started = await beginLogin(ports, browser, (login, by) => passkeys.use(passkey, verified.counter, login, by))

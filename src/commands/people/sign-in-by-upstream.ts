@@ -32,19 +32,19 @@ export async function signInByUpstream(
     ports.strangers.count(refusal.code)
     return refusal
   }
-  // Step 1: an answer that was not used yet.
+  // Step 1: who is it, at the provider?
+  const person = await provider.complete(callback, request)
+  if (isRefusal(person)) return refused(person)
+
+  // Step 2: an answer that was not used yet. Asked now: whoever has no code that is good causes no row.
   if (!(await ports.onceOnly(`upstream state\n${request.state}`, UPSTREAM_SECONDS))) {
     return refused(refuse('sign_in_refused', 'this answer of the provider was used before; start again'))
   }
-  // Step 2: who is it, at the provider?
-  const person = await provider.complete(callback, request)
-  if (isRefusal(person)) return refused(person)
 
   // Step 3: and who is that here?
   const named = principalNamed(provider.rule, person.claims)
   const started = await beginLogin(ports, browser, async (login, deed) => {
-    const by = { ...deed, bindRecordId: ports.ids.recordId() }
-    const begun = await ports.upstreamIdentities.use(person, typeof named === 'string' ? undefined : named, login, by)
+    const begun = await ports.upstreamIdentities.use(person, typeof named === 'string' ? undefined : named, login, deed)
     return isRefusal(begun) && typeof named === 'string'
       ? refuse('sign_in_refused', `${begun.detail}: ${named}`)
       : begun

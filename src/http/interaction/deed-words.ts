@@ -6,6 +6,7 @@ export interface RecordedDeed {
   readonly decision: string
   readonly refusal: string | null
   readonly client: string | null
+  readonly principal: string | null
   readonly because: JsonValue
 }
 
@@ -13,14 +14,20 @@ export interface RecordedDeed {
  * What was done, in words, where it is no action of an agent: by the principal, by an administrator, or by an agent with a delegation.
  * Plain text: what others wrote is in it.
  */
-export function deedInWords({ kind, decision, client, because }: RecordedDeed, agentName: string | null): string {
+export function deedInWords(
+  { kind, decision, client, principal, because }: RecordedDeed,
+  agentName: string | null,
+): string {
   const agent = agentName ?? 'an agent'
   const text = (name: string) => {
     const value = isJsonObject(because) ? ownMember(because, name) : undefined
     return typeof value === 'string' ? value : ''
   }
   const [operation, target] = [text('operation'), text('target')]
-  const who = kind === 'principal' ? 'You' : client === null ? 'Somebody' : `The administrator ${client}`
+  const approver = text('approver')
+  const isOwn = kind === 'principal' || (kind === 'approval' && client === null && approver === principal)
+  const who = isOwn ? 'You' : client === null ? approver || 'Somebody' : `The administrator ${client}`
+  if (operation === 'login.begin' && decision === 'refused') return 'Somebody tried to sign in as you, and could not'
   const told = (DEEDS[operation] ?? (() => undefined))({ who, agent, target })
   if (told !== undefined) return told
   if (kind === 'delegation')
@@ -41,12 +48,16 @@ const DEEDS: Readonly<Record<string, (told: Told) => string>> = {
   'delegation.grant': ({ who, agent }) => `${who} let ${agent} act for you`,
   'delegation.revoke': ({ who, agent }) => `${who} revoked a delegation to ${agent}`,
   'agent.stop': ({ who, agent }) => `${who} stopped ${agent} for you`,
+  'delegation.refuse': ({ agent }) => `You did not let ${agent} act for you`,
   'login.begin': () => 'You signed in',
   'login.end': () => 'You signed out, or ended a sign-in',
   'passkey.add': () => 'You added a passkey',
+  'passkey.rename': () => 'You renamed a passkey',
   'passkey.remove': () => 'You removed a passkey',
   'approval.approve': ({ who, agent }) => `${who} said yes to an action of ${agent}`,
   'approval.deny': ({ who, agent }) => `${who} said no to an action of ${agent}`,
+  'approval.void': ({ agent }) => `An action of ${agent} was to be approved, but what it rests on had changed`,
+  'upstream.bind': ({ target }) => `You signed in by ${target} for the first time`,
   'principal.register': ({ who }) => `${who} registered you`,
   'principal.amend': ({ who }) => `${who} changed what is registered of you`,
   'principal.suspend': ({ who }) => `${who} suspended you`,

@@ -1,5 +1,6 @@
 import Router from '@koa/router'
 import type { Context } from 'koa'
+import { wantsPage } from '../pages/fault-page.ts'
 import { activity } from './me-activity.ts'
 import { answer, approvalPage } from './me-approval.ts'
 import { inbox } from './me-approvals.ts'
@@ -18,6 +19,12 @@ export function meRouter(parts: MeParts): Router {
   const post = (path: string, serve: (parts: MeParts, context: Context, id: string | undefined) => Promise<void>) =>
     router.post(path, requireSignedIn, (context) => serve(parts, context, context.params.id))
 
+  // Whoever types the address of the server alone is most likely looking for this.
+  router.get('/', async (context, next) => {
+    if (!wantsPage(context)) return next()
+    context.redirect('/me')
+    context.status = 303
+  })
   get('/me', overview)
   get('/me/activity', activity)
   get('/me/agents/:id', agentPage)

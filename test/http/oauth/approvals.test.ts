@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { answerFor, approve, asked, askingWorld, poll, waiting } from '../../support/approvals.ts'
+import { answerFor, approve, askAtBackchannel, asked, askingWorld, poll, waiting } from '../../support/approvals.ts'
 import { given, newAgent } from '../../support/chain.ts'
 import { exchange, introspect, newClient, oauthRequest, send } from '../../support/clients.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
@@ -285,6 +285,22 @@ describe('the poll', () => {
     expect((await send(url, request)).body.error).toBe('authorization_pending')
     expectRefused(await send(url, request), 401, 'invalid_client')
   })
+})
+
+test('a resource server that calls another one on what was approved asks nobody again, and may not ask', async () => {
+  const own = await askingWorld(server)
+  const mailer = newClient(`${own.resource.id}-next`)
+  const identifier = `https://${mailer.id}.example`
+  const keys = [{ jwk: mailer.key.jwk }]
+  await administer(own, 'POST', '/admin/resources', { id: mailer.id, identifier, name: 'Next', keys })
+  const downstream = { from: BOUND, to_resource: identifier, authorization_details: [BOUND] }
+  await administer(own, 'POST', `/admin/resources/${own.resource.id}/downstream`, downstream)
+  const subjectToken = await approveAndRedeem(own)
+  const wish = { subjectToken, resource: identifier, action: own.action }
+  const shop = { ...own, agent: own.resource, identifier, delegation: { ...own.delegation, subjectToken } }
+  expectRefused(await askAtBackchannel(shop), 400, 'unauthorized_client')
+  const claims = claimsOf(await issued(exchange(server.issuer, own.resource, wish)))
+  expect(claims).toMatchObject({ aud: identifier, client_id: own.resource.id, act: { act: { sub: own.agent.id } } })
 })
 
 test('a person is not answered for by an administrator', async () => {

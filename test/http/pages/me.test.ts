@@ -239,3 +239,18 @@ describe('every page', () => {
     }
   })
 })
+
+describe('an address where nothing is', () => {
+  test('is told to a browser by a page, and to a program as ever', async () => {
+    const stranger = new Browser(server.issuer)
+    const html = [['Accept', 'text/html,application/xhtml+xml,*/*;q=0.8']] as const
+    const page = await stranger.get('/nowhere', { headers: html })
+    expect([page.status, page.headers['content-type']]).toEqual([404, 'text/html; charset=utf-8'])
+    expect(page.text).toContain('There is nothing here')
+    expect((await stranger.get('/nowhere')).body.error).toBe('invalid_request')
+    expect((await stranger.get('/token', { headers: html })).status).toBe(405)
+    expect((await stranger.get('/admin/nowhere', { headers: html })).headers['content-type']).toContain(
+      'application/problem+json',
+    )
+  })
+})

@@ -74,6 +74,8 @@ export interface Shown {
   readonly detail: string | null
   /** What he showed, for the record: a link's or a passkey's id, an issuer. */
   readonly by: string
+  /** The subject at that issuer that was bound to him by this. */
+  readonly bound?: string
 }
 
 /**
@@ -95,7 +97,7 @@ export async function holdPrincipal(tx: Query, principalId: string): Promise<boo
 export async function insertLogin(
   tx: Query,
   login: NewLogin,
-  { principalId, method, detail, by }: Shown,
+  { principalId, method, detail, by, bound }: Shown,
   deed: Deed,
 ): Promise<BegunLogin> {
   if (login.replaces !== undefined) {
@@ -116,7 +118,13 @@ export async function insertLogin(
       login.lifetimeSeconds,
     ],
   )
-  const entry = { principalId, operation: 'login.begin', target: login.id, loginId: login.id, because: { method, by } }
+  const entry = {
+    principalId,
+    operation: 'login.begin',
+    target: login.id,
+    loginId: login.id,
+    because: { method, by, ...(bound !== undefined && { bound }) },
+  }
   await recordOfPrincipal(tx, deed, entry)
   return { loginId: login.id, principalId }
 }

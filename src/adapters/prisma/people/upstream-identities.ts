@@ -2,7 +2,6 @@ import { refuse } from '../../../core/refusal.ts'
 import type { UpstreamIdentities } from '../../../people-ports.ts'
 import type { Database, Query } from '../open-database.ts'
 import { holdPrincipal, insertLogin } from './logins.ts'
-import { recordOfPrincipal } from './principal-records.ts'
 
 const UNKNOWN = refuse(
   'sign_in_refused',
@@ -16,7 +15,7 @@ const BOUND_TO_ANOTHER = refuse(
 /** Who somebody at an upstream provider is here. */
 export function upstreamIdentities({ transaction }: Pick<Database, 'transaction'>): UpstreamIdentities {
   return {
-    use: ({ issuer, subject }, named, login, { bindRecordId, ...deed }) =>
+    use: ({ issuer, subject }, named, login, deed) =>
       transaction(async (tx) => {
         let principalId = await boundTo(tx, issuer, subject)
         const isNew = principalId === undefined
@@ -36,15 +35,11 @@ export function upstreamIdentities({ transaction }: Pick<Database, 'transaction'
           )
           // An address that was given to somebody else would be a way in: an account is bound once, by the first who comes.
           if (other !== undefined) return BOUND_TO_ANOTHER
-          const bound = await bind(tx, issuer, subject, principalId)
-          if (bound === undefined) return UNKNOWN
-          if (bound === 'new') {
-            const entry = { principalId, operation: 'upstream.bind', target: issuer, loginId: login.id }
-            const record = { recordId: bindRecordId, requestId: deed.requestId }
-            await recordOfPrincipal(tx, record, { ...entry, because: { subject } })
-          }
+          if (!(await bind(tx, issuer, subject, principalId))) return UNKNOWN
         }
-        return insertLogin(tx, login, { principalId, method: 'upstream', detail: issuer, by: issuer }, deed)
+        // The account is told when somebody is bound, and to what.
+        const shown = { principalId, method: 'upstream' as const, detail: issuer, by: issuer }
+        return insertLogin(tx, login, { ...shown, ...(isNew && { bound: subject }) }, deed)
       }),
   }
 }
@@ -57,19 +52,13 @@ async function boundTo(tx: Query, issuer: string, subject: string): Promise<stri
   return row?.principal_id
 }
 
-/** Whether the pair is this principal's now. Undefined: somebody else's, who came first. */
-async function bind(
-  tx: Query,
-  issuer: string,
-  subject: string,
-  principalId: string,
-): Promise<'new' | 'known' | undefined> {
+/** Whether the pair is this principal's now. False: it is somebody else's, who came first. */
+async function bind(tx: Query, issuer: string, subject: string, principalId: string): Promise<boolean> {
   const [bound] = await tx(
     `INSERT INTO upstream_identity (issuer, subject, principal_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING 1 AS one`,
     [issuer, subject, principalId],
   )
-  if (bound !== undefined) return 'new'
-  return (await boundTo(tx, issuer, subject)) === principalId ? 'known' : undefined
+  return bound !== undefined || (await boundTo(tx, issuer, subject)) === principalId
 }
 
 /** Principals that may sign in and are named so; two at most. */

@@ -7,7 +7,7 @@ import {
   type UpstreamPorts,
   type UpstreamProvider,
 } from '../../../commands/people/sign-in-by-upstream.ts'
-import { isRefusal, type Refusal, refuse } from '../../../core/refusal.ts'
+import { isRefusal, refuse } from '../../../core/refusal.ts'
 import { buttonLink } from '../components/form.ts'
 import { heading } from '../components/parts.ts'
 import { html } from '../html.ts'
@@ -49,8 +49,9 @@ export function addUpstreamRoutes(router: Router, parts: UpstreamRouteParts): vo
 
   router.post(PATH, async (context) => {
     const provider = providerOf(context)
-    const form = isRefusal(provider) ? provider : await sessions.readOwnForm(context)
-    if (isRefusal(form) || isRefusal(provider)) return answerRefused(context, form as Refusal)
+    if (isRefusal(provider)) return answerRefused(context, provider)
+    const form = await sessions.readOwnForm(context)
+    if (isRefusal(form)) return answerRefused(context, form)
     const begun = await provider.begin(redirectUri(provider))
     if (isRefusal(begun)) return answerRefused(context, throttle.failed(context, begun))
     const goesTo = pathAfterSignIn(form.get('then'))
