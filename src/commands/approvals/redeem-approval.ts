@@ -1,7 +1,6 @@
 import type { Approvals, StoredApproval } from '../../approval-ports.ts'
 import { isKeyCurrent } from '../../core/agent/client.ts'
-import { parseJson } from '../../core/json.ts'
-import { isRefusal, type Refusal, type Refusal, refuse, refuse } from '../../core/refusal.ts'
+import { type Refusal, refuse } from '../../core/refusal.ts'
 import { APPROVAL_DETAILS } from '../../core/token/approval-detail.ts'
 import type { ClientEvidence, RecordEntry } from '../../ports.ts'
 import { type Admitted, admitClient, type Refused, refusedByCommit, refuseOnRecord } from '../admit-client.ts'
