@@ -71,11 +71,12 @@ export function openProviderFlows(parts: ProviderFlowParts): ProviderFlows {
       // A ping that does not arrive changes nothing: the answer is there for the next poll.
       fetch: async (url, options) => {
         try {
-          return await parts.fetch(url, options)
+          const { ok, status } = await parts.fetch(url, options)
+          if (!ok) onFault(new Error(`a ping was answered with ${status}`))
         } catch (error) {
           onFault(error)
-          return new Response(null, { status: 204 })
         }
+        return new Response(null, { status: 204 })
       },
       showError: showProviderError,
       onFault,

@@ -53,10 +53,11 @@ export function flowDoors(parts: FlowDoorParts): FlowDoors {
   }
   return {
     redeem: async (context, form, grant) => {
-      const misplaced = ['authorization_details', 'scope'].find((name) => form.has(name))
-      if (misplaced !== undefined) {
-        // It was asked for and answered by a principal; what he said is not changed here.
-        return answerOAuthError(context, refuse('request_malformed', 'belongs to the authorization request', misplaced))
+      // What was asked for was answered by a principal; what he said is not changed here.
+      if (form.has('scope')) return answerOAuthError(context, refuse('scope_not_allowed', 'no scope is given out here'))
+      if (form.has('authorization_details')) {
+        const detail = '"authorization_details" belongs to the authorization request'
+        return answerOAuthError(context, refuse('request_malformed', detail))
       }
       await admit(parts, context, form, { path: '/token', grant, proof: 'required' })
     },

@@ -23,8 +23,8 @@ export function flowRules(ports: JudgeAskedPorts, issuer: string) {
       const { scope, resource } = oidc.params ?? {}
       // As it was sent: the library has dropped what it ignores.
       refuseScope(oidc.route, oidc.body?.scope ?? context.query.scope ?? scope)
-      if (Array.isArray(resource)) throw new errors.InvalidTarget('one "resource" at most')
-      if (written === undefined) throw new errors.InvalidRequest('"authorization_details" is missing')
+      if (Array.isArray(resource)) throw new errors.InvalidTarget("one 'resource' at most")
+      if (written === undefined) throw new errors.InvalidRequest("'authorization_details' is missing")
       const asked = await judgeAsked(ports, {
         authorizationDetails: String(written),
         resource: typeof resource === 'string' && resource !== issuer ? resource : undefined,

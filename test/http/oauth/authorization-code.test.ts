@@ -223,7 +223,7 @@ describe('a code is refused', () => {
     ['without a redirect_uri', { redirect_uri: undefined }, 'invalid_request'],
     ['that nobody made', { code: 'unknown' }, 'invalid_grant'],
     ['with bounds of its own', { authorization_details: '[]' }, 'invalid_request'],
-    ['with a scope', { scope: 'openid' }, 'invalid_request'],
+    ['with a scope', { scope: 'openid' }, 'invalid_scope'],
   ])('%s', async (_, form, error) => {
     expect(await refused({ form })).toBe(error)
   })
