@@ -84,6 +84,7 @@ ${stateNotice(approval, signedIn.principalId)}
 ${card({
   body: html`<p class="tags">${approvalTag(approval)}${actionType.risk !== undefined && riskTag(actionType.risk)}<span class="small dim">${actionType.title !== undefined && seenText(actionType.title)}</span></p>
 ${sentenceOf(approval)}
+<div class="stack-tight"><h2>Exactly this, and once</h2>${actionMembers(approval.action, digestOnly)}</div>
 ${facts([
   ['Where', html`<span class="value">${seenText(approval.resource)}</span>${lookAlike(approval.resource)}`],
   actionType.risk !== undefined && ['What it may change', riskInWords(actionType.risk)],
@@ -95,7 +96,6 @@ ${facts([
 ])}`,
   foot: answerForm(approval, signedIn),
 })}
-${card({ title: 'Exactly this', body: html`<p class="dim">Every member of the action, as the token will say it. A yes counts for this and nothing else, once.</p>${actionMembers(approval.action, digestOnly)}` })}
 ${purpose !== undefined && purposeCard(purpose, agent.name)}`,
 )}`,
   })

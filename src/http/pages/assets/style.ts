@@ -58,7 +58,7 @@ export const STYLE = `
   }
 }
 *, *::before, *::after { box-sizing: border-box; }
-html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; scrollbar-gutter: stable; }
+html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
 body {
   margin: 0; min-height: 100vh; min-height: 100dvh; display: flex; flex-direction: column;
   background: var(--paper); color: var(--ink);
@@ -116,10 +116,16 @@ main > * + * { margin-top: var(--s5); }
 .card-head { display: flex; align-items: center; justify-content: space-between; gap: var(--s2) var(--s4); flex-wrap: wrap; padding: var(--s4) var(--s5) 0; }
 .card-aside { color: var(--dim); font-size: .9375rem; }
 .card-body { padding: var(--s4) var(--s5); }
-.card-body > * + *, .card-foot > * + *, .stack > * + * { margin-top: var(--s4); }
 .card-foot { padding: var(--s4) var(--s5); border-top: 1px solid var(--line); }
+/* A gap, and no margins: what is hidden takes no room. */
+.card-body, .card-foot, .stack, .stack-tight, form { display: grid; grid-template-columns: minmax(0, 1fr); gap: var(--s4); align-content: start; }
+.stack { gap: var(--s5); }
+.card .stack { gap: var(--s4); }
+.stack-tight { gap: var(--s2); }
+.card-body > p + p, .stack > p + p, form > p + p { margin-top: 0; }
+.card-body > .button, .card-foot > .button, .stack > .button, form > .button { justify-self: start; }
 .list { list-style: none; padding: 0; }
-.list > li { padding: var(--s4) 0; border-top: 1px solid var(--line); min-width: 0; }
+.list > li { padding: var(--s4) 0; border-top: 1px solid var(--line); min-width: 0; display: grid; grid-template-columns: minmax(0, 1fr); gap: var(--s3); }
 .list > li:first-child { border-top: 0; padding-top: 0; }
 .list > li:last-child { padding-bottom: 0; }
 .none { color: var(--dim); }
@@ -130,6 +136,7 @@ main > * + * { margin-top: var(--s5); }
 .facts dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
 .row { display: flex; gap: var(--s3) var(--s4); align-items: center; justify-content: space-between; flex-wrap: wrap; }
 .row > :first-child { min-width: 0; }
+.row > p { margin: 0; }
 .grow { flex: 1 1 16rem; min-width: 0; }
 .tags { display: flex; gap: var(--s2); flex-wrap: wrap; align-items: center; }
 .tag { display: inline-block; padding: 0 .5rem; border-radius: 1rem; font-size: .8125rem; line-height: 1.5rem; font-weight: 600; background: var(--sunken); color: var(--dim); white-space: nowrap; }
@@ -147,7 +154,6 @@ main > * + * { margin-top: var(--s5); }
 .meter progress::-webkit-progress-value { background: var(--accent); border-radius: 1rem; }
 .meter progress::-moz-progress-bar { background: var(--accent); border-radius: 1rem; }
 
-.stack-tight > * + * { margin-top: var(--s2); }
 .bounds { list-style: none; padding: 0; display: grid; gap: var(--s5); }
 .bounds > li > * + * { margin-top: var(--s2); }
 .bound-sentence { font-size: 1.0625rem; overflow-wrap: anywhere; }
@@ -196,7 +202,6 @@ form { margin: 0; }
 label, legend { font-weight: 550; }
 fieldset { border: 0; margin: 0; padding: 0; min-width: 0; }
 .field { display: grid; gap: var(--s1); }
-.field + .field, .field + .actions, .actions + .field { margin-top: var(--s4); }
 .hint { display: block; color: var(--dim); font-size: .875rem; font-weight: 400; }
 .problem { color: var(--danger-strong); font-size: .875rem; font-weight: 550; }
 input, select, textarea { font: inherit; color: inherit; }
@@ -236,8 +241,8 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
   h1 { font-size: 1.5rem; }
   .top-inner { padding: var(--s3) var(--s4); justify-content: space-between; gap: var(--s1) var(--s3); }
   .places { order: 3; flex: 1 0 100%; overflow-x: auto; margin: 0 calc(-1 * var(--s2)); }
-  .places ul { flex-wrap: nowrap; }
-  .places a { padding: 0 var(--s3); white-space: nowrap; }
+  .places ul { flex-wrap: nowrap; gap: 0; justify-content: space-between; }
+  .places a { padding: 0 var(--s2); font-size: .9375rem; white-space: nowrap; }
   .who-name { max-width: 8rem; }
   main { padding: var(--s5) var(--s4) var(--s6); }
   .card-head { padding: var(--s4) var(--s4) 0; }
