@@ -10,6 +10,7 @@ import type { Limits } from './core/delegation/limits.ts'
 import type { JsonValue } from './core/json.ts'
 import type { Refusal } from './core/refusal.ts'
 import type { SigningKeyFacts, SigningKeyStatus } from './core/token/signing-key.ts'
+import type { IdempotencyClaim, IdempotencyKeys, StoredAnswer } from './idempotency-ports.ts'
 import type { CounterReader, Counting } from './limit-ports.ts'
 import type {
   SignInLinkReader,
@@ -21,6 +22,7 @@ import type {
 /** What the commands of the admin API need from outside. What an issuance needs stands in ports.ts. */
 
 export type { AdminRecord, AuditRecord, RecordFilter, RecordReader, Stop, StopStore } from './account-ports.ts'
+export type { IdempotencyClaim, IdempotencyKeys, IdempotencyRequest, StoredAnswer } from './idempotency-ports.ts'
 export type {
   RegisteredSignInLink,
   RegisteredUpstreamIdentity,
@@ -370,34 +372,6 @@ export interface Registry {
   /** Runs `work` in one transaction. A refusal that it returns, and whatever it throws, rolls everything back. */
   readonly change: <T>(work: (writer: RegistryWriter) => Promise<T | Refusal>) => Promise<T | Refusal>
   readonly idempotency: IdempotencyKeys
-}
-
-/** One `Idempotency-Key` of one administrator, and what the request was. */
-export interface IdempotencyRequest {
-  readonly client: string
-  readonly key: string
-  readonly requestHash: string
-}
-
-export interface IdempotencyClaim extends IdempotencyRequest {
-  readonly claimedAt: Date
-}
-
-export interface StoredAnswer {
-  readonly status: number
-  /** JSON text, so that the repeat is the same to the byte. */
-  readonly body: string
-  readonly location: string | undefined
-}
-
-export interface IdempotencyKeys {
-  /** Takes the key before the request is served, or tells what became of the request that took it. */
-  readonly claim: (
-    request: IdempotencyRequest,
-    now: Date,
-  ) => Promise<IdempotencyClaim | StoredAnswer | Refusal<'idempotency_key_reused' | 'idempotency_key_in_progress'>>
-  /** Gives the key back: the request changed nothing, so it may be sent again. */
-  readonly release: (claim: IdempotencyClaim) => Promise<void>
 }
 
 /** Signs the subject token of a delegation. It is no bearer secret: only the agent can use it. */

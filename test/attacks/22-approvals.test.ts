@@ -83,6 +83,7 @@ describe('who has it', () => {
     const second = newClient(world.agent.id)
     await administer(world, 'POST', `/admin/agents/${world.agent.id}/keys`, { jwk: second.key.jwk })
     const one = await asked(world)
+    expectRefused(await poll({ ...world, agent: second }, one.authReqId), 400, 'invalid_grant')
     await approve(world, one)
     expectRefused(await poll({ ...world, agent: second }, one.authReqId), 400, 'invalid_grant')
     expectRefused(await poll(world, one.authReqId, { proofKey: second.key }), 400, 'invalid_grant')
@@ -132,6 +133,15 @@ describe('while everything stands', () => {
     const answer = await poll(world, one.authReqId)
     expect(answer.status, answer.text).toBeGreaterThanOrEqual(400)
     expect(answer.body).not.toHaveProperty('access_token')
+  })
+
+  test('an agent that was suspended, or whose key was retired, is told nothing of what waits', async () => {
+    const [world, other] = [await askingWorld(server), await askingWorld(server)]
+    const [one, two] = [await asked(world), await asked(other)]
+    await suspend(world, `agents/${world.agent.id}`)
+    expectRefused(await poll(world, one.authReqId), 401, 'invalid_client')
+    await administer(other, 'DELETE', `/admin/agents/${other.agent.id}/keys/${other.agent.key.jkt}`)
+    expectRefused(await poll(other, two.authReqId), 401, 'invalid_client')
   })
 
   test('redeem after the delegation was revoked', async () => {

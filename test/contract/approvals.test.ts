@@ -8,6 +8,7 @@ import type { Approvals, ApprovalToOpen, OpenedApproval } from '../../src/approv
 import type { ApprovalNeed } from '../../src/core/policy/approval-need.ts'
 import type { CommitEntry, CommitOutcome } from '../../src/ports.ts'
 import { openTestDatabase } from '../support/database.ts'
+import { makeKey } from '../wire/signing.ts'
 import { type Change, insertIdentity, issued, newMark, type Seed, seed } from './seed.ts'
 
 let database: Database
@@ -55,6 +56,16 @@ const approved = async (from: Seed, opening?: Opening) => {
   return id
 }
 const stateOf = async (id: string) => (await stores[1].find(id))?.state
+/** One more key of the agent. */
+async function newKey({ agent }: Seed) {
+  const { jkt, jwk } = makeKey()
+  await database.query('INSERT INTO key (kid, owner_id, jwk) VALUES ($1, $2, $3::jsonb)', [
+    jkt,
+    agent,
+    JSON.stringify(jwk),
+  ])
+  return jkt
+}
 async function newPrincipal(kind = 'person') {
   const id = `approver-${randomBytes(5).toString('hex')}`
   await insertIdentity(database.query, id, 'principal')
@@ -118,10 +129,17 @@ describe('a pending decision', () => {
   test.each([
     { what: 'turn', change: { turn: 'another' } },
     { what: 'action', change: { actionDigest: 'another' } },
+    { what: 'delegation', change: { delegation: 'another' } },
   ])('of another $what is another one', async ({ change }) => {
     const own = await seed(database.query)
     const first = await open(own)
     expect((await open(own, { record: change })).id).not.toBe(first.id)
+  })
+
+  test('of another key of the agent is another one', async () => {
+    const own = await seed(database.query)
+    const first = await open(own)
+    expect((await open(own, { record: { jkt: await newKey(own) } })).id).not.toBe(first.id)
   })
 
   test('is the same while it is approved and not redeemed, and another one after it was denied', async () => {
@@ -364,6 +382,8 @@ describe('what was approved', () => {
       { turn: 'u' },
       { turn: undefined },
       { turn, delegation: own.parent },
+      { turn, jkt: await newKey(own) },
+      { turn, principal: await newPrincipal() },
     ] as object[]) {
       expect(codeOf(await redeem(own, id, { record }))).toBe('approval_unknown')
     }

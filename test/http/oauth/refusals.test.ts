@@ -101,12 +101,9 @@ describe('413 and 415', () => {
 
 describe('grant types, clients and scope', () => {
   test.each([
-    'authorization_code',
     'refresh_token',
     'password',
     'implicit',
-    'urn:openid:params:grant-type:ciba',
-    'urn:ietf:params:oauth:grant-type:device_code',
     'urn:ietf:params:oauth:grant-type:jwt-bearer',
     'URN:IETF:PARAMS:OAUTH:GRANT-TYPE:TOKEN-EXCHANGE',
     'constructor',
@@ -349,7 +346,7 @@ describe('nothing that is refused gives anything', () => {
       ['POST', '/token/', 404],
       ['POST', '/TOKEN', 404],
       ['POST', '/%74oken', 404],
-      ['GET', '/authorize', 404],
+      ['GET', '/userinfo', 404],
       ['POST', '/register', 404],
       ['GET', '/.well-known/nothing', 404],
     ] as const) {
