@@ -157,7 +157,7 @@ main > * + * { margin-top: var(--s5); }
 .bounds { list-style: none; padding: 0; display: grid; gap: var(--s5); }
 .bounds > li > * + * { margin-top: var(--s2); }
 .bound-sentence { font-size: 1.0625rem; overflow-wrap: anywhere; }
-.bound-titles { padding-left: 1.125rem; display: grid; gap: var(--s1); font-weight: 550; }
+.bound-titles { list-style: disc; padding-left: 1.125rem; display: grid; gap: var(--s1); font-weight: 550; }
 .bound-titles > li:only-child { list-style: none; margin-left: -1.125rem; }
 .limits { list-style: none; padding: 0; display: grid; gap: var(--s1); font-size: .9375rem; }
 .limits strong { color: var(--accent-strong); font-variant-numeric: tabular-nums; margin-left: var(--s1); }
@@ -202,9 +202,9 @@ main > * + * { margin-top: var(--s5); }
 .long-all { max-height: 28rem; overflow: auto; border-top: 1px dashed var(--line-strong); }
 
 /* forms */
-label, legend { font-weight: 550; }
+label, legend { font-weight: 550; padding: 0; }
 fieldset { border: 0; margin: 0; padding: 0; min-width: 0; }
-.field { display: grid; gap: var(--s1); }
+.field { display: grid; gap: var(--s1); max-width: 36rem; }
 .hint { display: block; color: var(--dim); font-size: .875rem; font-weight: 400; }
 .problem::first-letter { text-transform: uppercase; }
 .problem { color: var(--danger-strong); font-size: .875rem; font-weight: 550; }
@@ -223,7 +223,7 @@ input[type=checkbox], input[type=radio] { width: 1.25rem; height: 1.25rem; margi
 .button.secondary:hover { background: var(--sunken); color: var(--ink); }
 .button.danger { background: var(--danger); color: var(--on-danger); }
 .button.danger:hover { background: var(--danger-strong); color: var(--on-danger); }
-.button.quiet { background: transparent; color: var(--danger-strong); border-color: var(--line); min-height: 2.5rem; padding: var(--s1) var(--s4); font-size: .9375rem; }
+.button.quiet { background: transparent; color: var(--danger-strong); border-color: var(--line); }
 .button.quiet:hover { background: var(--danger-soft); border-color: var(--danger); color: var(--danger-strong); }
 .list .button { min-height: 2.5rem; padding: var(--s1) var(--s4); font-size: .9375rem; }
 .button:disabled { opacity: .6; cursor: default; }
