@@ -2,7 +2,7 @@ import type { Approvals, StoredApproval } from '../../approval-ports.ts'
 import { isKeyCurrent } from '../../core/agent/client.ts'
 import { type Refusal, refuse } from '../../core/refusal.ts'
 import type { ClientEvidence, RecordEntry } from '../../ports.ts'
-import { type Admitted, admitClient, type Refused, refusedByCommit, refuseOnRecord } from '../admit-client.ts'
+import { type Admitted, admitClient, refusedByCommit, refuseOnRecord } from '../admit-client.ts'
 import { commitRefusal } from '../commit-detail.ts'
 import { type IssueOutcome, type IssuePorts, issueApproved } from '../issue-action-token.ts'
 import { actionOf } from './approval-view.ts'
@@ -136,5 +136,3 @@ const aboutOf = (approval: StoredApproval) => ({
   ...(approval.turn !== null && { turn: approval.turn }),
   because: { approval: approval.id },
 })
-
-export type { Refused }
