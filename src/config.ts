@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import { refuseOutboundUrl } from './adapters/net/guarded-fetch.ts'
 import { isLoopbackIssuer, UpstreamConfig, withUpstreamSecrets } from './upstream-config.ts'
 
 const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'])
@@ -127,13 +128,9 @@ export const Config = z
     if ((config.approvalWebhookUrl === undefined) !== (config.approvalWebhookSecret === undefined)) {
       problem('approvalWebhookUrl', 'goes with approvalWebhookSecret: set both, or none')
     }
-    const webhook = config.approvalWebhookUrl === undefined ? undefined : new URL(config.approvalWebhookUrl)
-    if (webhook !== undefined && webhook.protocol !== 'https:' && !config.allowLoopbackRequests) {
-      problem('approvalWebhookUrl', 'must be https')
-    }
-    if (webhook !== undefined && `${webhook.username}${webhook.password}` !== '') {
-      problem('approvalWebhookUrl', 'must hold no credentials')
-    }
+    const { approvalWebhookUrl: webhook, allowLoopbackRequests: allowLoopback, outboundPorts: ports } = config
+    const isNeverAsked = webhook === undefined ? undefined : refuseOutboundUrl(webhook, { allowLoopback, ports })
+    if (isNeverAsked !== undefined) problem('approvalWebhookUrl', isNeverAsked)
     if (!config.production) return
     if (config.allowLoopbackRequests) problem('allowLoopbackRequests', 'is for development only')
     if (config.issuer === undefined) problem('issuer', 'must be set in production (WRIT_ISSUER)')

@@ -61,7 +61,8 @@ export function openProviderFlows(parts: ProviderFlowParts): ProviderFlows {
         nonceSecret: parts.nonceSecret,
         ...store,
       },
-      keys: { jwks: keys.privateJwks(), activeKid: () => keys.active().kid },
+      // The one that signs now comes first: of what the library signs by itself, it takes the first that will do.
+      keys: { jwks: activeFirst(keys), activeKid: () => keys.active().kid },
       tokenLifetimeSeconds: parts.tokenLifetimeSeconds,
       findClient: (id) => directory.client(id, 'fresh'),
       delegations: flowDelegations(database),
@@ -70,11 +71,12 @@ export function openProviderFlows(parts: ProviderFlowParts): ProviderFlows {
       // A ping that does not arrive changes nothing: the answer is there for the next poll.
       fetch: async (url, options) => {
         try {
-          return await parts.fetch(url, options)
+          const { ok, status } = await parts.fetch(url, options)
+          if (!ok) onFault(new Error(`a ping was answered with ${status}`))
         } catch (error) {
           onFault(error)
-          return new Response(null, { status: 204 })
         }
+        return new Response(null, { status: 204 })
       },
       showError: showProviderError,
       onFault,
@@ -88,6 +90,11 @@ export function openProviderFlows(parts: ProviderFlowParts): ProviderFlows {
   }
 }
 
+function activeFirst(keys: SigningKeys) {
+  const { kid: active } = keys.active()
+  return keys.privateJwks().toSorted((a, b) => Number(b.kid === active) - Number(a.kid === active))
+}
+
 export interface FlowParts {
   readonly issuer: string
   readonly flows: ProviderFlows
@@ -97,6 +104,8 @@ export interface FlowParts {
   readonly nextNonce: (() => string) | undefined
 }
 
+/** Browsers that come for one agent. */
+const VISITS = { perSecond: 20, burst: 200 }
 /** Codes that one principal may get wrong: ten at once, and one every half minute. */
 const WRONG_CODES = { perSecond: 1 / 30, burst: 10 }
 
@@ -110,6 +119,7 @@ export function openFlows({ issuer, flows, ports, sessions, throttle, nextNonce 
   return {
     doors: flowDoors({
       ...{ ports: { ...ports, issuer }, provider, findFlowClient, throttle, nextNonce, showError: showProviderError },
+      visits: rateLimiter(VISITS),
     }),
     routers: [consentRouter(consent), deviceRouter({ ...consent, wrongCodes: rateLimiter(WRONG_CODES) })],
   }

@@ -1,4 +1,5 @@
 import { type Refusal, type RefusalCode, refuse } from '../core/refusal.ts'
+import { APPROVAL_DETAILS } from '../core/token/approval-detail.ts'
 import { TURN_DETAILS } from '../core/token/turn-detail.ts'
 import type { Authentication } from '../ports.ts'
 
@@ -20,7 +21,7 @@ const DETAILS: Partial<Record<RefusalCode, string>> = {
   ...TURN_DETAILS,
   stopped: 'an administrator has stopped everything',
   approval_unknown: 'the approval was redeemed, or is not approved',
-  approvals_full: 'too many approvals wait for this principal already',
+  approvals_full: APPROVAL_DETAILS.approvals_full,
 }
 
 /**

@@ -3,6 +3,7 @@ import type { JsonObject } from '../core/json.ts'
 import { covers } from '../core/policy/approval-need.ts'
 import { type RefusalCode, refuse } from '../core/refusal.ts'
 import type { ActionTokenClaims } from '../core/token/action-token.ts'
+import { APPROVAL_DETAILS } from '../core/token/approval-detail.ts'
 import { turnKey } from '../core/token/turn.ts'
 import type { ClientEvidence, Freshness, RecordEntry, Signer } from '../ports.ts'
 import {
@@ -133,7 +134,7 @@ async function mint(
     }
     if (approved !== undefined && !isApproved(considered, approved)) {
       if (freshness === 'cached') continue
-      const refusal = refuse('approval_void', 'what was approved has changed since')
+      const refusal = refuse('approval_void', APPROVAL_DETAILS.approval_void)
       return refuseOnRecord(ports, { attemptId, marks }, refusal, considered.about, true)
     }
 

@@ -3,7 +3,7 @@ import { oauthRequest, send } from '../support/clients.ts'
 import { createWorld, type World } from '../support/world.ts'
 import { look, pressByKeyboard, setStage } from './support/story.ts'
 
-const stage = setStage({ approvalSeconds: 20 })
+const stage = setStage(() => ({ approvalSeconds: 20 }))
 const ANYTHING = [{ type: 'email_send', to: { $any: true }, subject: { $any: true }, body: { $any: true } }]
 
 const asking = (approval: unknown = 'each', bounds?: readonly object[]) =>

@@ -1,7 +1,15 @@
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startUpstream, UPSTREAM_CLIENT, type UpstreamServer } from '../support/upstream-provider.ts'
 import { look, pressByKeyboard, setStage } from './support/story.ts'
 
-const stage = setStage()
+let upstream: UpstreamServer
+const stage = setStage(async () => {
+  upstream = await startUpstream()
+  const entry = { name: 'acme', title: 'Acme accounts', issuer: upstream.issuer, scope: 'openid email' }
+  return { upstream: [{ ...entry, principal: { claim: 'email', equals: 'email' }, ...UPSTREAM_CLIENT }] }
+})
+beforeAll(() => upstream.serve(`${stage.server.issuer}/sign-in/upstream/acme/callback`))
+afterAll(() => upstream.close())
 
 test('a person signs in by a link, by the keyboard alone, and out again', async () => {
   const principal = await stage.people.register({ name: 'Alice Adams' })
@@ -57,4 +65,26 @@ test('a person adds a passkey and signs in by it', async () => {
   await page.getByRole('button', { name: 'Use a passkey' }).click()
   await page.waitForURL('**/me')
   expect(await page.getByText('Bob Brown').count()).toBeGreaterThan(0)
+})
+
+test('a person signs in through a provider that the server trusts', async () => {
+  await stage.people.register({ name: 'Dora Dean', email: 'dora@acme.example' })
+  upstream.accounts.set('account-1', { email: 'dora@acme.example', email_verified: true })
+  const person = await stage.newPerson()
+  const { page } = person
+  await person.open('/me/activity')
+  await page.waitForURL('**/sign-in?*')
+  await page.getByRole('button', { name: /Acme accounts/ }).click()
+  await page.waitForURL('**/me/activity')
+  expect(await page.getByText('Dora Dean').count()).toBeGreaterThan(0)
+  await page.getByText('You signed in').first().waitFor()
+
+  // Somebody whom nobody registered.
+  upstream.accounts.set('account-2', { email: 'nobody@acme.example', email_verified: true })
+  upstream.account = 'account-2'
+  const stranger = await stage.newPerson()
+  await stranger.open('/sign-in')
+  await stranger.page.getByRole('button', { name: /Acme accounts/ }).click()
+  await stranger.page.getByText('You could not be signed in').first().waitFor()
+  await look(stranger, 'sign-in-unknown')
 })

@@ -89,6 +89,23 @@ describe('agents', () => {
     expect(items.map(({ status }: { status: string }) => status).sort()).toEqual(['active', 'retired'])
   })
 
+  test('may be let ask principals, each by the flows that are named', async () => {
+    await done(['agents', 'create', 'a-asking', '--redirect-uri', 'https://client.example/cb'])
+    expect(await json(['agents', 'show', 'a-asking'])).toMatchObject({
+      ...{ redirect_uris: ['https://client.example/cb'], grant_types: ['authorization_code'] },
+    })
+    const more = ['--grant', 'authorization_code', '--grant', 'ciba', '--notify', 'https://client.example/ping']
+    expect(await done(['agents', 'update', 'a-asking', ...more])).toContain('Changed grant_types')
+    expect(await json(['agents', 'show', 'a-asking'])).toMatchObject({
+      ...{ grant_types: ['authorization_code', 'ciba'], backchannel_token_delivery_mode: 'ping' },
+    })
+    const flows = ['redirect_uris', 'grant_types', 'backchannel_token_delivery_mode']
+    const none = ['--unset', ...flows, 'backchannel_client_notification_endpoint']
+    await done(['agents', 'update', 'a-asking', ...none])
+    expect(await json(['agents', 'show', 'a-asking'])).not.toHaveProperty('grant_types')
+    expect((await run(['agents', 'update', 'a-asking', '--grant', 'implicit'])).code).not.toBe(0)
+  })
+
   test('have instances, which are listed and stopped', async () => {
     const world = await createWorld(server)
     const { id } = world.agent

@@ -18,6 +18,7 @@ const FILL: Readonly<Record<string, string>> = {
   key: `SELECT 'k-' || i, 'a', '{}', NULL, 'active', ${AT} + CASE i % 10 WHEN 0 THEN interval '-30 days' ELSE interval '0' END, now(), NULL, 'v'`,
   login: `SELECT 'log-' || i, decode(md5(i::text), 'hex'), 'p', 'link', NULL, NULL, now(), now(), ${AT} + ${A_MONTH}, NULL`,
   sign_in_link: `SELECT 'sil-' || i, 'p', decode(md5(i::text), 'hex'), 'a', now(), ${AT} + ${A_MONTH}, NULL, NULL`,
+  notification: `SELECT 'n-' || i, 'ping', NULL, NULL, 0, now(), ${AT}, NULL, NULL, now(), 'a'`,
   revocation_event: `SELECT 1000000 + i, ${AT}, 'token', i::text, NULL, false`,
   limit_counter: `SELECT 1000000 + i, 'agent:a', i::text, 0, ${AT}`,
   limit_use: `SELECT 'l-' || i, 1000000 + i, 1, NULL, NULL, ${AT}`,

@@ -1,6 +1,7 @@
 import type { Approvals, StoredApproval } from '../../approval-ports.ts'
 import { isKeyCurrent } from '../../core/agent/client.ts'
 import { type Refusal, refuse } from '../../core/refusal.ts'
+import { APPROVAL_DETAILS } from '../../core/token/approval-detail.ts'
 import type { ClientEvidence, RecordEntry } from '../../ports.ts'
 import { type Admitted, admitClient, refusedByCommit, refuseOnRecord } from '../admit-client.ts'
 import { commitRefusal } from '../commit-detail.ts'
@@ -55,11 +56,11 @@ export async function redeemApproval(ports: RedeemPorts, request: RedeemRequest)
     case 'approved':
       return redeem(ports, approval, admitted, request.requestId)
     case 'denied':
-      return no(refuse('approval_denied', 'the action was not approved'))
+      return no(refuse('approval_denied', APPROVAL_DETAILS.approval_denied))
     case 'expired':
       return no(refuse('approval_expired', 'the approval was not answered, or not asked for, in time'))
     case 'void':
-      return no(refuse('approval_void', 'what the approval rests on has changed'))
+      return no(refuse('approval_void', APPROVAL_DETAILS.approval_void))
     case 'pending':
       return wait(ports, approval, admitted, about)
   }
@@ -100,7 +101,7 @@ async function wait(
   if (stopped !== undefined) return no(stopped)
   if (!approval.isStanding) {
     await ports.approvals.makeVoid(approval.id)
-    return no(refuse('approval_void', 'what the approval rests on has changed'))
+    return no(refuse('approval_void', APPROVAL_DETAILS.approval_void))
   }
   const committed = await ports.issuance.commit({ attemptId, marks, decision: 'none' })
   if (committed.outcome === 'refused') {

@@ -4,6 +4,7 @@ import type { FlowClient, FlowGrantType } from '../../commands/people/consents.t
 import { refuseWhileStopped, type StopPorts } from '../../commands/refuse-while-stopped.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import type { Door } from '../door.ts'
+import type { RateLimiter } from '../rate-limit.ts'
 import { clientEvidence, refuseOtherAuthentication } from './client-evidence.ts'
 import { answerOAuthError } from './oauth-error.ts'
 import type { OpenedProvider } from './provider.ts'
@@ -16,6 +17,8 @@ export interface FlowDoorParts {
   readonly provider: () => OpenedProvider
   readonly findFlowClient: (id: string) => Promise<FlowClient | undefined>
   readonly throttle: FailureThrottle
+  /** Browsers that come for one agent: what each of them is asked is stored, and nobody has shown who he is. */
+  readonly visits: RateLimiter
   readonly showError: (context: Context, error: { readonly error: string; readonly error_description: string }) => void
   /** The nonce to offer with every answer; undefined where none is required (RFC 9449 §8). */
   readonly nextNonce: (() => string) | undefined
@@ -50,10 +53,11 @@ export function flowDoors(parts: FlowDoorParts): FlowDoors {
   }
   return {
     redeem: async (context, form, grant) => {
-      const misplaced = ['authorization_details', 'scope'].find((name) => form.has(name))
-      if (misplaced !== undefined) {
-        // It was asked for and answered by a principal; what he said is not changed here.
-        return answerOAuthError(context, refuse('request_malformed', 'belongs to the authorization request', misplaced))
+      // What was asked for was answered by a principal; what he said is not changed here.
+      if (form.has('scope')) return answerOAuthError(context, refuse('scope_not_allowed', 'no scope is given out here'))
+      if (form.has('authorization_details')) {
+        const detail = '"authorization_details" belongs to the authorization request'
+        return answerOAuthError(context, refuse('request_malformed', detail))
       }
       await admit(parts, context, form, { path: '/token', grant, proof: 'required' })
     },
@@ -62,10 +66,12 @@ export function flowDoors(parts: FlowDoorParts): FlowDoors {
     backchannel: (context, form) =>
       admit(parts, context, form, { path: '/backchannel', grant: 'ciba', proof: 'when_present' }),
     authorize: async (context) => {
-      const { client_id: id, redirect_uri: uri } = context.query
-      const flow = typeof id === 'string' && uri !== undefined ? await parts.findFlowClient(id) : undefined
-      if (flow !== undefined && !isRegistered(flow, uri)) return parts.showError(context, UNREGISTERED)
-      await provider().pass(context)
+      const problem = await visitProblem(parts, context)
+      if (problem === undefined) return provider().pass(context)
+      parts.showError(context, problem)
+      if (problem !== TOO_MANY) return
+      context.status = 429
+      context.set('Retry-After', '1')
     },
   }
 }
@@ -112,6 +118,23 @@ async function admit(
 const isRegistered = (flow: FlowClient, uri: string | string[] | undefined) =>
   typeof uri === 'string' && flow.redirectUris.includes(uri)
 
+/** Why a browser that comes is not let on, and not sent back either. */
+async function visitProblem({ findFlowClient, visits, ports }: FlowDoorParts, context: Context) {
+  const { client_id: id, redirect_uri: uri, response_mode: mode } = context.query
+  // Whatever else goes wrong, the library would say it by the mode that is asked for: by a script that our pages do not run.
+  if (mode !== undefined && mode !== 'query') return NOT_BY_QUERY
+  // On the way back from our page nothing is named.
+  if (typeof id !== 'string') return undefined
+  const flow = uri === undefined ? undefined : await findFlowClient(id)
+  if (flow !== undefined && !isRegistered(flow, uri)) return UNREGISTERED
+  return visits.take(id, ports.now()) ? undefined : TOO_MANY
+}
+
+const NOT_BY_QUERY = { error: 'invalid_request', error_description: 'the response_mode must be query' }
+const TOO_MANY = {
+  error: 'temporarily_unavailable',
+  error_description: 'too many browsers come for this agent at once',
+}
 const UNREGISTERED = {
   error: 'invalid_request',
   error_description: 'the redirect_uri is not registered for this agent',

@@ -18,11 +18,13 @@ export function asProviderError(refusal: Refusal): errors.OIDCProviderError {
  */
 export function flowRules(ports: JudgeAskedPorts, issuer: string) {
   return {
-    authorization_details: async ({ oidc }: KoaContextWithOIDC, written: string | undefined) => {
+    authorization_details: async (context: KoaContextWithOIDC, written: string | undefined) => {
+      const { oidc } = context
       const { scope, resource } = oidc.params ?? {}
-      refuseScope(oidc.route, scope)
-      if (Array.isArray(resource)) throw new errors.InvalidTarget('one "resource" at most')
-      if (written === undefined) throw new errors.InvalidRequest('"authorization_details" is missing')
+      // As it was sent: the library has dropped what it ignores.
+      refuseScope(oidc.route, oidc.body?.scope ?? context.query.scope ?? scope)
+      if (Array.isArray(resource)) throw new errors.InvalidTarget("one 'resource' at most")
+      if (written === undefined) throw new errors.InvalidRequest("'authorization_details' is missing")
       const asked = await judgeAsked(ports, {
         authorizationDetails: String(written),
         resource: typeof resource === 'string' && resource !== issuer ? resource : undefined,

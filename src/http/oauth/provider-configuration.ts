@@ -3,8 +3,9 @@ import { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provid
 import { admitConsent, type FlowDelegation } from '../../commands/people/consents.ts'
 import { type JudgeAskedPorts, judgeWords } from '../../commands/people/judge-asked.ts'
 import type { IssuedClientToken } from '../../core/token/issued-client-token.ts'
+import { describeRefusal } from '../../wire/error-description.ts'
 import { asProviderError, consentPolicy, flowRules } from './flow-rules.ts'
-import { type AdapterParts, adapterFactory, redeemed } from './provider-adapter.ts'
+import { type AdapterParts, adapterFactory, notificationEndpoint, redeemed } from './provider-adapter.ts'
 import { CLIENT_CREDENTIALS } from './token.ts'
 
 const ALGORITHMS = ['ES256', 'Ed25519', 'EdDSA'] as const
@@ -124,17 +125,17 @@ export function configuration(parts: ProviderParts): Configuration {
         deliveryModes: ['poll', 'ping'],
         processLoginHint: async (_context, hint) => hint,
         processLoginHintToken: async () => {
-          throw new errors.InvalidRequest('"login_hint_token" is not supported')
+          throw new errors.InvalidRequest("'login_hint_token' is not supported")
         },
         validateRequestContext: async (_context, value) => {
-          if (value !== undefined) throw new errors.InvalidRequest('"request_context" is not supported')
+          if (value !== undefined) throw new errors.InvalidRequest("'request_context' is not supported")
         },
         validateBindingMessage: async (_context, message) => {
           const refusal = judgeWords('binding_message', message)
-          if (refusal !== undefined) throw new errors.InvalidBindingMessage(refusal.detail)
+          if (refusal !== undefined) throw new errors.InvalidBindingMessage(describeRefusal(refusal))
         },
         verifyUserCode: async ({ oidc }, account, userCode) => {
-          if (userCode !== undefined) throw new errors.InvalidRequest('"user_code" is not supported')
+          if (userCode !== undefined) throw new errors.InvalidRequest("'user_code' is not supported")
           const full = await admitConsent(parts, account.accountId, oidc.client?.clientId ?? '')
           if (full !== undefined) throw asProviderError(full)
         },
@@ -171,7 +172,7 @@ export function configuration(parts: ProviderParts): Configuration {
       const principal = await parts.ports.registry.read.entities.principal.find(id)
       return principal?.status === 'active' ? { accountId: id, claims: () => ({ sub: id }) } : undefined
     },
-    fetch: (url, options) => parts.fetch(url, options),
+    fetch: (url, options) => parts.fetch(notificationEndpoint(String(url)), options),
     renderError: (context, out) => {
       if (PAGES.has(context.oidc.route)) return parts.showError(context as unknown as Context, out)
       context.type = 'json'

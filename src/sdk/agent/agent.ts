@@ -5,15 +5,17 @@ import { clientAssertion } from './client-assertion.ts'
 import { createClock } from './clock.ts'
 import { type ActorToken, actorToken, delegate, type GivenDelegation, type Giving } from './delegate.ts'
 import { type Delegation, listDelegations } from './delegations.ts'
-import { exchange, type Wish } from './exchange.ts'
+import type { Wish } from './exchange.ts'
 import { type BatchWish, exchangeAll } from './exchange-all.ts'
 import { checkIssuer, type IssuerMetadata, readMetadata } from './issuer.ts'
 import { createNonces } from './nonces.ts'
+import type { PendingApproval } from './pending-approval.ts'
 import { isWritRefusal, type WritRefusal } from './refusal.ts'
 import type { Retries, Session } from './session.ts'
 import { checkSigner, type Signer } from './signer.ts'
 import { kept } from './single-flight.ts'
 import { createTransport } from './transport.ts'
+import { exchangeWaiting, waitForApproval } from './wait-for-approval.ts'
 
 /** Who the agent is, and how it behaves. */
 export interface AgentOptions {
@@ -50,6 +52,14 @@ export interface Agent {
   readonly delegations: (options?: { readonly signal?: AbortSignal }) => Promise<readonly Delegation[] | WritRefusal>
   /** A token for one action. */
   readonly exchange: (wish: Wish) => Promise<ActionToken | WritRefusal>
+  /**
+   * Waits for an approval that an exchange was answered with (`refusal.approval`), as often as the server allows to ask, until
+   * it is answered or has expired: the one token, or why there is none.
+   */
+  readonly waitForApproval: (
+    approval: PendingApproval,
+    options?: { readonly signal?: AbortSignal },
+  ) => Promise<ActionToken | WritRefusal>
   /** Gives a delegation on to another agent, within what it is itself. */
   readonly delegate: (giving: Giving) => Promise<GivenDelegation | WritRefusal>
   /** For the agent that gives a delegation on to this one. */
@@ -94,7 +104,8 @@ export function createAgent(options: AgentOptions): Agent {
     id,
     discover: metadata.get,
     delegations: ({ signal } = {}) => listDelegations(door, tokens, signal),
-    exchange: (wish) => exchange(door, wish),
+    exchange: (wish) => exchangeWaiting(door, wish),
+    waitForApproval: (approval, { signal } = {}) => waitForApproval(door, approval, signal),
     exchangeAll: (wish) => exchangeAll(door, wish),
     delegate: (giving) => delegate(door, giving),
     actorToken: () => actorToken(tokens),
@@ -104,7 +115,7 @@ export function createAgent(options: AgentOptions): Agent {
       return clientAssertion(session.signer, { id, issuer, now: session.clock.now() }, jkt)
     },
     signedFetch: async (wish, url, init) => {
-      const token = await exchange(door, wish)
+      const token = await exchangeWaiting(door, wish)
       return isWritRefusal(token) ? token : token.fetch(url, init)
     },
   } satisfies Agent)

@@ -2,6 +2,7 @@ import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { ActionToken } from './action-token.ts'
 import { type Action, checkAction, exchangeParameters, grantedToken, type On, TURN } from './exchange.ts'
 import { WritFault } from './fault.ts'
+import { readPendingApproval } from './pending-approval.ts'
 import { isWritRefusal, refusal, type WritRefusal } from './refusal.ts'
 import { type IssuerDoor, tokenRequest } from './token-request.ts'
 
@@ -54,6 +55,7 @@ export async function exchangeAll(
       error: answer.error,
       description: text(answer.error_description),
       decisionId: text(answer.decision_id),
+      approval: readPendingApproval(answer, askedAt),
     })
   })
 }

@@ -3,6 +3,7 @@ import { type ActionToken, actionToken } from './action-token.ts'
 import type { Delegation } from './delegations.ts'
 import { WritFault } from './fault.ts'
 import { TOKEN_EXCHANGE } from './issuer.ts'
+import type { PendingApproval } from './pending-approval.ts'
 import { isWritRefusal, type WritRefusal } from './refusal.ts'
 import { readTokenAnswer } from './token-answer.ts'
 import { type IssuerDoor, tokenRequest } from './token-request.ts'
@@ -32,6 +33,12 @@ export type Wish = On & {
    */
   readonly turn?: string
   readonly signal?: AbortSignal
+  /** The agent's own words to whoever is asked, shown apart and as its words; up to 1,000 characters. */
+  readonly purpose?: string
+  /** Whether to wait where somebody is asked first, until it is answered or has expired. Default: to return the refusal. */
+  readonly wait?: boolean
+  /** Told what is waited for: to show somebody where it is answered, or to remember it. */
+  readonly onPending?: (approval: PendingApproval) => void
 }
 
 const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
@@ -43,11 +50,14 @@ const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
  * @throws WritFault when something broke; TypeError when the wish is no wish.
  */
 export async function exchange(door: IssuerDoor, wish: Wish): Promise<ActionToken | WritRefusal> {
-  const { action, turn, signal } = wish
+  const { action, turn, purpose, signal } = wish
   const { resource, parameters } = exchangeParameters(wish)
   checkAction(action)
   if (turn !== undefined && !(typeof turn === 'string' && TURN.test(turn))) {
     throw new TypeError('turn must be 1 to 128 printable ASCII characters without space')
+  }
+  if (purpose !== undefined && !(typeof purpose === 'string' && purpose !== '' && purpose.length <= MAX_PURPOSE)) {
+    throw new TypeError(`purpose must be 1 to ${MAX_PURPOSE} characters`)
   }
   const askedAt = door.session.clock.own()
   const body = await tokenRequest(
@@ -56,11 +66,15 @@ export async function exchange(door: IssuerDoor, wish: Wish): Promise<ActionToke
       ...parameters,
       authorization_details: JSON.stringify([action]),
       ...(turn !== undefined && { turn }),
+      ...(purpose !== undefined && { purpose }),
     },
     { signal, isRepeatable: turn !== undefined },
   )
   return isWritRefusal(body) ? body : grantedToken(door, body, resource, askedAt)
 }
+
+/** Unit: UTF-16 units. */
+const MAX_PURPOSE = 1_000
 
 /** As the server has it (wire contract, section 4). */
 export const TURN = /^[\x21-\x7e]{1,128}$/

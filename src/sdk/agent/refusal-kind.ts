@@ -1,4 +1,5 @@
 import { saysLimitReached } from '../../core/delegation/limit-label.ts'
+import { saidOfApproval } from '../../core/token/approval-detail.ts'
 import { saysTurnRefused } from '../../core/token/turn-detail.ts'
 
 /** Every deliberate "no" that an agent can meet, by what there is to do about it. Branch on this and on nothing else. */
@@ -9,8 +10,18 @@ export type WritRefusalKind =
   | 'limit_reached'
   /** `access_denied`: the token of this turn was used, or may have been, or the turn was begun with another key. */
   | 'turn_refused'
-  /** `authorization_pending`: a person is asked first. */
+  /** `authorization_pending`: somebody is asked first. `approval` is what to wait for. */
   | 'approval_needed'
+  /** `access_denied`: somebody who was asked said no. */
+  | 'approval_denied'
+  /** `expired_token`: nobody answered in time. */
+  | 'approval_expired'
+  /** `access_denied`: what the approval rests on changed before it gave its token. */
+  | 'approval_void'
+  /** `invalid_grant`: it gave its token before, or was asked for with another key. */
+  | 'approval_unknown'
+  /** `access_denied`: too many wait for this principal. */
+  | 'approvals_full'
   /** `invalid_authorization_details`: the action is not one of its type. */
   | 'action_invalid'
   /** `invalid_target`: the delegation is not for this resource. */
@@ -39,13 +50,15 @@ export type WritRefusalKind =
   | 'unknown'
 
 /** Who answered: the same error means something else at another door. */
-export type Door = 'token' | 'attestation' | 'enrolment' | 'delegations' | 'resource'
+export type Door = 'token' | 'approval' | 'attestation' | 'enrolment' | 'delegations' | 'resource'
 
 /** What an error means at a door. */
 export function refusalKind(door: Door, error: string, description: string): WritRefusalKind {
-  if (door === 'token' && error === 'access_denied') {
+  if ((door === 'token' || door === 'approval') && error === 'access_denied') {
     if (saysLimitReached(description)) return 'limit_reached'
     if (saysTurnRefused(description)) return 'turn_refused'
+    const ofApproval = saidOfApproval(description)
+    if (ofApproval !== undefined) return ofApproval
   }
   return KINDS[door].get(error) ?? COMMON_KINDS.get(error) ?? 'unknown'
 }
@@ -55,7 +68,13 @@ export const ADVICE: Record<WritRefusalKind, string> = {
   not_permitted: 'Ask for an action within the delegation, or ask the principal for another delegation.',
   limit_reached: 'Do not repeat this at once: wait until the limit has room again, ask for less, or ask who set it.',
   turn_refused: 'Find out whether the action was done. Only if it was not, do it as a new turn.',
-  approval_needed: 'Wait until the principal has approved this action.',
+  approval_needed: 'Wait until this action is approved.',
+  approval_denied: 'Do not ask for this again: somebody who was asked has said no.',
+  approval_expired: 'Ask again if it is still wanted: nobody answered in time.',
+  approval_void: 'Ask again if it is still wanted: what the approval rests on has changed.',
+  approval_unknown:
+    'Find out whether the action was done: this approval gave its token before, or was asked for with another key.',
+  approvals_full: 'Wait until some of what you asked for is answered.',
   action_invalid: 'Make the action fit the schema of its type: GET /action-types/{type}.',
   wrong_resource: 'Use a delegation for this resource, and the resource exactly as the delegation names it.',
   delegation_ended:
@@ -111,6 +130,17 @@ const KINDS: Record<Door, ReadonlyMap<string, WritRefusalKind>> = {
     ['unsupported_grant_type', 'request_refused'],
     ['unauthorized_client', 'request_refused'],
     ['invalid_scope', 'request_refused'],
+  ]),
+  approval: new Map<string, WritRefusalKind>([
+    ['access_denied', 'not_permitted'],
+    ['authorization_pending', 'approval_needed'],
+    ['expired_token', 'approval_expired'],
+    ['invalid_grant', 'approval_unknown'],
+    ['invalid_target', 'wrong_resource'],
+    ['invalid_authorization_details', 'action_invalid'],
+    ['invalid_client', 'not_authenticated'],
+    ['unsupported_grant_type', 'request_refused'],
+    ['unauthorized_client', 'request_refused'],
   ]),
   attestation: new Map<string, WritRefusalKind>([
     ['access_denied', 'instance_refused'],

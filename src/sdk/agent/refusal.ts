@@ -1,5 +1,6 @@
 import { type ReachedLimit, readReachedLabel } from '../../core/delegation/limit-label.ts'
 import { NOTICED_SKEW_SECONDS } from './clock.ts'
+import type { PendingApproval } from './pending-approval.ts'
 import { ADVICE, CLOCK_MATTERS, type Door, NAMES_A_MEMBER, refusalKind, type WritRefusalKind } from './refusal-kind.ts'
 
 const REFUSED: unique symbol = Symbol('refused')
@@ -21,6 +22,8 @@ export interface WritRefusal {
   readonly member?: string
   /** Of `limit_reached`: which limit, and whose. */
   readonly limit?: ReachedLimit
+  /** Of `approval_needed`: what to wait for. */
+  readonly approval?: PendingApproval
   /** The record of the decision; an administrator finds it by this. */
   readonly decisionId?: string
   /** The server's id of the request. */
@@ -47,6 +50,7 @@ export interface RefusalFacts {
   readonly error: string
   readonly description?: string | undefined
   readonly decisionId?: string | undefined
+  readonly approval?: PendingApproval | undefined
   readonly requestId?: string | undefined
   readonly retryAfterSeconds?: number | undefined
   /** 0: none was noticed. */
@@ -71,6 +75,7 @@ export function refusal(door: Door, facts: RefusalFacts): WritRefusal {
     advice: isSkewed ? `${skewSentence(skew)} ${ADVICE[kind]}` : ADVICE[kind],
     ...(member !== undefined && { member }),
     ...(limit !== undefined && { limit }),
+    ...(kind === 'approval_needed' && facts.approval !== undefined && { approval: facts.approval }),
     ...(isIdentifier(facts.decisionId) && { decisionId: facts.decisionId }),
     ...(isIdentifier(facts.requestId) && { requestId: facts.requestId }),
     ...(facts.retryAfterSeconds !== undefined && { retryAfterSeconds: facts.retryAfterSeconds }),

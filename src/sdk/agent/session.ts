@@ -4,6 +4,7 @@ import { dpopChallenge } from './dpop-challenge.ts'
 import { dpopProof } from './dpop-proof.ts'
 import { WritFault } from './fault.ts'
 import type { Nonces } from './nonces.ts'
+import { readInterval, readPendingApproval } from './pending-approval.ts'
 import { isWritRefusal, refusal, type WritRefusal } from './refusal.ts'
 import type { Door } from './refusal-kind.ts'
 import { retryAfterSeconds } from './retry-after.ts'
@@ -88,7 +89,9 @@ export async function request(session: Session, wanted: RepeatableRequest): Prom
         }
       }
     }
-    const mayPass = isWritRefusal(outcome) ? outcome.kind === 'slow_down' : outcome.kind === 'unavailable'
+    // Who polls too often is to poll less, not again (CIBA Core §11): that is for whoever polls.
+    const isPaced = wanted.door === 'approval' && outcome.status === 400
+    const mayPass = isWritRefusal(outcome) ? outcome.kind === 'slow_down' && !isPaced : outcome.kind === 'unavailable'
     const waitSeconds = outcome.retryAfterSeconds ?? 1
     if (mayPass && retriesLeft > 0 && waitSeconds <= session.retries.maxWaitSeconds) {
       retriesLeft--
@@ -157,12 +160,14 @@ function judge(door: Door, answer: Answer, skewSeconds: number, now: Date): Json
     error,
     description: text(body?.error_description) ?? challenge?.description,
     decisionId: text(body?.decision_id),
+    approval: readPendingApproval(body, now),
+    retryAfterSeconds: facts.retryAfterSeconds ?? readInterval(body),
     clockSkewSeconds: skewSeconds,
   })
 }
 
 /** Waits, and a little longer: those who were turned away together should not come back together. */
-function wait(seconds: number, signal: AbortSignal | undefined): Promise<void> {
+export function wait(seconds: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const done = () => {
       signal?.removeEventListener('abort', stop)

@@ -3,7 +3,7 @@ import type { Attestation, AttestedDoor } from './attestation.ts'
 import { clientAuthentication } from './client-assertion.ts'
 import { WritFault } from './fault.ts'
 import { isWritRefusal, type WritRefusal } from './refusal.ts'
-import type { WritRefusalKind } from './refusal-kind.ts'
+import type { Door, WritRefusalKind } from './refusal-kind.ts'
 import { request } from './session.ts'
 import type { Kept } from './single-flight.ts'
 
@@ -16,6 +16,8 @@ export interface IssuerDoor extends AttestedDoor {
 interface How {
   readonly signal?: AbortSignal | undefined
   readonly isRepeatable?: boolean
+  /** What its refusals mean. Default: those of an exchange. */
+  readonly door?: Door
 }
 
 /**

@@ -34,11 +34,11 @@ export interface Person {
 }
 
 /** Sets the stage before the file's stories and clears it after them. @param settings of the server. */
-export function setStage(settings: object = {}): Stage {
+export function setStage(settings: () => object | Promise<object> = () => ({})): Stage {
   const parts: { server?: TestServer; people?: People; browser?: Browser } = {}
   const persons: Person[] = []
   beforeAll(async () => {
-    parts.server = await startTestServer(settings)
+    parts.server = await startTestServer(await settings())
     parts.people = await peopleOf(parts.server)
     parts.browser = await startChromium()
   })

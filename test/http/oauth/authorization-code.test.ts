@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { attested, attestedRequest } from '../../support/attestation.ts'
 import { exchange } from '../../support/clients.ts'
-import { type Delegating, delegating, REDIRECT } from '../../support/delegating.ts'
+import { CODE, type Delegating, delegating, REDIRECT } from '../../support/delegating.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
 import { claimsOf } from '../../support/world.ts'
 import { makeKey } from '../../wire/signing.ts'
@@ -93,6 +94,32 @@ describe('a principal delegates in a browser', () => {
     expect(again.text).toContain('invalid_request_uri')
   })
 
+  test('cookies are Secure, HttpOnly, Lax, and of one path; nothing is remembered', async () => {
+    const answer = await story.browser.get(`/authorize?${new URLSearchParams(story.parameters())}`)
+    const cookies = [answer.headers['set-cookie'] ?? []].flat()
+    const names = cookies.map((cookie) => cookie.split('=')[0]).toSorted()
+    const both = ['__Secure-writ_interaction', '__Secure-writ_resume']
+    expect(names).toEqual(both.flatMap((name) => [name, `${name}.sig`]))
+    for (const cookie of cookies) {
+      expect(cookie).toMatch(/; secure/i)
+      expect(cookie).toMatch(/; httponly/i)
+      expect(cookie).toMatch(/; samesite=lax/i)
+      expect(cookie).toMatch(/; path=\/(interaction|authorize)\/[A-Za-z0-9_-]+/)
+    }
+    const { at } = await story.answer(await story.authorize())
+    expect(at).toContain('code=')
+    expect([...story.browser.cookies.keys()].filter((name) => !name.includes(';'))).toEqual(['__Host-writ_login'])
+  })
+
+  test('an instance that was attested fetches the token as well', async () => {
+    const key = makeKey('ES256')
+    const instance = await attested(server.issuer, story.agent, key)
+    const form = { grant_type: CODE, code: await story.code(), redirect_uri: REDIRECT, code_verifier: story.verifier }
+    const answer = await attestedRequest(server.issuer, '/token', instance, form)
+    expect(answer.status, answer.text).toBe(200)
+    expect(claimsOf(answer.body.access_token)).toMatchObject({ sub: story.principal, client_id: story.agent.id })
+  })
+
   test('without a resource every bound names its places', async () => {
     const bounds = story.bounds.map((bound) => ({ ...bound, locations: [story.identifier] }))
     const code = await story.code({ resource: undefined, authorization_details: JSON.stringify(bounds) })
@@ -125,9 +152,7 @@ describe('a request is refused, and its agent is told why', () => {
     ['for an unknown resource', { resource: 'https://nowhere.example' }, 'invalid_target'],
     ['with a scope', { scope: 'openid' }, 'invalid_scope'],
     ['for offline access', { scope: 'offline_access' }, 'invalid_scope'],
-    ['by another response type', { response_type: 'token' }, 'unsupported_response_type'],
-    ['by a form', { response_mode: 'form_post' }, 'invalid_request'],
-    ['by a fragment', { response_mode: 'fragment' }, 'invalid_request'],
+    ['by another response type', { response_type: 'token' }, 'invalid_request'],
     ['without asking', { prompt: 'none' }, 'interaction_required'],
     ['with a prompt that is none of ours', { prompt: 'login' }, 'invalid_request'],
     ['with words of several lines', { purpose: 'one\ntwo' }, 'invalid_request'],
@@ -135,7 +160,7 @@ describe('a request is refused, and its agent is told why', () => {
     ['in an object of its own', { request: 'e30.e30.' }, 'request_not_supported'],
   ])('%s', async (_, change, error) => {
     const { at } = await story.authorize(change)
-    // The library tells a mode it knows and we do not take by that mode.
+    // What asked for a token is told in the fragment (RFC 6749 §4.2.2.1).
     const back = new URL(at.replace('#', '?'))
     expect(`${back.origin}${back.pathname}`).toBe(REDIRECT)
     expect(back.searchParams.get('error'), at).toBe(error)
@@ -145,6 +170,24 @@ describe('a request is refused, and its agent is told why', () => {
     if (change && 'prompt' in change && change.prompt === 'none') return
     expect(pushed.status, pushed.text).toBe(400)
     expect(pushed.body.error).toBe(error)
+  })
+
+  test.each(['form_post', 'fragment', 'jwt', 'web_message'])('by the mode %s, at both doors', async (response_mode) => {
+    const page = await story.authorize({ response_mode })
+    expect(page.status).toBe(400)
+    expect(page.text).not.toContain('<script>')
+    expect((await story.ask('/par', story.parameters({ response_mode }))).status).toBe(400)
+  })
+
+  test('for more browsers at once than one agent has', async () => {
+    const own = await delegating(server)
+    const answers = await Promise.all(
+      Array.from({ length: 620 }, () => own.browser.get(`/authorize?client_id=${own.agent.id}`)),
+    )
+    const statuses = new Set(answers.map(({ status }) => status))
+    expect(statuses).toEqual(new Set([400, 429]))
+    // Nobody else is kept from it.
+    expect((await story.authorize()).status).toBe(200)
   })
 
   test('two resources', async () => {
@@ -180,7 +223,7 @@ describe('a code is refused', () => {
     ['without a redirect_uri', { redirect_uri: undefined }, 'invalid_request'],
     ['that nobody made', { code: 'unknown' }, 'invalid_grant'],
     ['with bounds of its own', { authorization_details: '[]' }, 'invalid_request'],
-    ['with a scope', { scope: 'openid' }, 'invalid_request'],
+    ['with a scope', { scope: 'openid' }, 'invalid_scope'],
   ])('%s', async (_, form, error) => {
     expect(await refused({ form })).toBe(error)
   })

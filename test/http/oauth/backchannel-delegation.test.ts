@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { createServer, type IncomingHttpHeaders } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { CIBA, type Delegating, delegating } from '../../support/delegating.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
@@ -89,5 +91,63 @@ describe('an agent asks a principal who is elsewhere', () => {
     expect((await ask({ requested_expiry: '60' })).body.expires_in).toBe(60)
     expect((await ask({ requested_expiry: '6000' })).body.expires_in).toBe(600)
     expect((await ask({ requested_expiry: '0' })).body).toMatchObject({ error: 'invalid_request' })
+  })
+})
+
+describe('an agent that wants to be pinged', () => {
+  test('is pinged with its own token, once there is an answer', async () => {
+    const pings: { headers: IncomingHttpHeaders; body: string }[] = []
+    const endpoint = createServer((request, response) => {
+      let body = ''
+      request.on('data', (chunk) => {
+        body += chunk
+      })
+      request.on('end', () => {
+        pings.push({ headers: request.headers, body })
+        // The second time it leads elsewhere: nobody follows, and it is not held against the principal.
+        response.writeHead(pings.length === 1 ? 204 : 302, { location: 'http://127.0.0.1:1/' }).end()
+      })
+    }).listen(0, '127.0.0.1')
+    await new Promise((resolve) => endpoint.once('listening', resolve))
+    const near = await startTestServer({ allowLoopbackRequests: true })
+    try {
+      const url = `http://127.0.0.1:${(endpoint.address() as AddressInfo).port}/ping`
+      const ping = { backchannel_token_delivery_mode: 'ping', backchannel_client_notification_endpoint: url }
+      const own = await delegating(near, { agent: ping })
+      expect((await ask({}, own)).body).toMatchObject({ error: 'invalid_request' })
+      const answered = async () => {
+        const { auth_req_id } = (await ask({ client_notification_token: 'token-of-the-agent' }, own)).body
+        const path = `/me/consents/${createHash('sha256').update(auth_req_id).digest('base64url')}`
+        const done = await own.answer({ ...(await own.browser.get(path)), at: `${near.issuer}${path}` })
+        expect(done.text).toContain('You allowed it')
+        return auth_req_id as string
+      }
+      const auth_req_id = await answered()
+      expect(pings).toEqual([
+        {
+          headers: expect.objectContaining({ authorization: 'Bearer token-of-the-agent' }),
+          body: JSON.stringify({ auth_req_id }),
+        },
+      ])
+      expect((await poll(auth_req_id, own)).status).toBe(200)
+      expect((await poll(await answered(), own)).status).toBe(200)
+      expect(pings).toHaveLength(2)
+    } finally {
+      await near.close()
+      endpoint.close()
+    }
+  })
+
+  test('and cannot be reached loses nothing: the answer waits for its poll', async () => {
+    const ping = {
+      backchannel_token_delivery_mode: 'ping',
+      backchannel_client_notification_endpoint: 'https://client.invalid/ping',
+    }
+    const own = await delegating(server, { agent: ping })
+    const { auth_req_id } = (await ask({ client_notification_token: 'token' }, own)).body
+    const path = `/me/consents/${createHash('sha256').update(auth_req_id).digest('base64url')}`
+    const done = await own.answer({ ...(await own.browser.get(path)), at: `${server.issuer}${path}` })
+    expect(done.text).toContain('You allowed it')
+    expect((await poll(auth_req_id, own)).status).toBe(200)
   })
 })
