@@ -19,6 +19,11 @@ const FILL: Readonly<Record<string, string>> = {
   login: `SELECT 'log-' || i, decode(md5(i::text), 'hex'), 'p', 'link', NULL, NULL, now(), now(), ${AT} + ${A_MONTH}, NULL`,
   sign_in_link: `SELECT 'sil-' || i, 'p', decode(md5(i::text), 'hex'), 'a', now(), ${AT} + ${A_MONTH}, NULL, NULL`,
   notification: `SELECT 'n-' || i, 'ping', NULL, NULL, 0, now(), ${AT}, NULL, NULL, now(), 'a'`,
+  oidc_model: `(model, id_hash, sealed, expires_at) SELECT 'Session', decode(md5(i::text), 'hex'), '', ${AT}`,
+  // Answered: of what waits somebody would be told.
+  approval: `(id, auth_req_id, delegation_id, principal_id, agent_id, jkt, resource, action, action_digest, action_type, action_type_version,
+      needs, approvers, state, expires_at)
+    SELECT 'apr-' || i, 'ap_' || i, 'd', 'p', 'a', '', '', '{}', '', 't', 1, '[]', '{p}', 'denied', ${AT} + ${A_MONTH}`,
   revocation_event: `SELECT 1000000 + i, ${AT}, 'token', i::text, NULL, false`,
   limit_counter: `SELECT 1000000 + i, 'agent:a', i::text, 0, ${AT}`,
   limit_use: `SELECT 'l-' || i, 1000000 + i, 1, NULL, NULL, ${AT}`,

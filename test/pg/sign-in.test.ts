@@ -90,7 +90,7 @@ test('no secret of a sign-in stands in a log or in a row, not even when the data
   const failed = [await browser.get(broken, { headers: html }), await browser.post(broken)]
   await pair.client.query('ALTER TABLE sign_in_link RENAME COLUMN gone TO code_hash')
   expect(failed.map(({ status }) => status)).toEqual([500, 500])
-  expect(failed[0]?.text).toContain('Something broke')
+  expect(failed[0]?.text).toContain('Something broke here')
 
   const query: Query = async (sql, params) => (await pair.client.query(sql, params as unknown[])).rows
   const rows = await everyRow(query)

@@ -5,6 +5,7 @@ import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import { readForm } from '../oauth/read-form.ts'
 import { clearHostCookie, type RequestHolder, type ResponseHolder, readCookie, setHostCookie } from './cookie.ts'
 import { isFromOwnPage } from './own-origin.ts'
+import { answerRefused } from './sign-in/refused-page.ts'
 import type { SignedIn } from './signed-in.ts'
 
 export type { SignedIn } from './signed-in.ts'
@@ -103,9 +104,7 @@ function turnAway(context: Context): void {
     context.status = 303
     return
   }
-  context.status = 403
-  context.type = 'text/plain'
-  context.body = 'You are not signed in here any more. Sign in, and do it again.\n'
+  answerRefused(context, refuse('login_missing', 'nothing was done'))
 }
 
 /**

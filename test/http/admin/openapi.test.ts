@@ -68,8 +68,16 @@ const OPERATIONS = `
 
 /** Members of bodies that §10 names and that are built; * is what must be there. */
 const BODIES = [
-  ['POST', '/admin/agents', 'description id* keys limits name owner'],
-  ['PATCH', '/admin/agents/{id}', 'description limits name owner'],
+  [
+    'POST',
+    '/admin/agents',
+    'backchannel_client_notification_endpoint backchannel_token_delivery_mode description grant_types id* keys limits name owner redirect_uris',
+  ],
+  [
+    'PATCH',
+    '/admin/agents/{id}',
+    'backchannel_client_notification_endpoint backchannel_token_delivery_mode description grant_types limits name owner redirect_uris',
+  ],
   ['POST', '/admin/agents/{id}/suspend', 'reason'],
   ['POST', '/admin/agents/{id}/keys', 'expires_at jwk* label'],
   ['DELETE', '/admin/agents/{id}/keys/{kid}', 'reason'],

@@ -11,8 +11,10 @@ let people: People
 let alice: string
 let browser: Browser
 let csrf: string
+/** How far the server's clock is ahead. */
+let aheadSeconds = 0
 beforeAll(async () => {
-  server = await startTestServer()
+  server = await startTestServer({}, { clock: () => new Date(Date.now() + aheadSeconds * 1_000) })
   people = await peopleOf(server)
   alice = await people.register({ name: 'Alice' })
   browser = await people.signedIn(alice)
@@ -209,8 +211,11 @@ describe('nobody is signed in by', () => {
   })
 
   test('the same answer twice, though one browser sends both', async () => {
+    // One that does not count: nothing but the challenge tells the two apart.
+    const still = new Authenticator(server.issuer, { isCounting: false })
+    await add(still)
     const where = new Browser(server.issuer)
-    const answer = authenticator.get(await askSignIn(where))
+    const answer = still.get(await askSignIn(where))
     const held = where.cookies.get(CHALLENGE)
     const twin = new Browser(server.issuer)
     if (held !== undefined) twin.cookies.set(CHALLENGE, held)
@@ -225,6 +230,16 @@ describe('nobody is signed in by', () => {
     const forAdding = await options(browser)
     const answer = authenticator.get({ challenge: forAdding.challenge, rpId: 'localhost' })
     expect((await browser.post('/sign-in/passkey', { answer })).status).toBe(403)
+  })
+
+  test('an answer that took too long', async () => {
+    const where = new Browser(server.issuer)
+    const answer = authenticator.get(await askSignIn(where))
+    aheadSeconds = 301
+    const late = await where.post('/sign-in/passkey', { answer }).finally(() => {
+      aheadSeconds = 0
+    })
+    expect([late.status, late.text.includes('too long ago')]).toEqual([403, true])
   })
 
   test('a challenge cookie that was changed', async () => {
