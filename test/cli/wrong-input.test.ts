@@ -58,7 +58,7 @@ test.each<[readonly string[], string]>([
   [[...GRANT, '--bounds', 'FOLDER/list.json'], 'must hold a bound, or an array of bounds'],
   [[...GRANT, '--bounds', 'FOLDER/broken.json'], 'is not valid JSON'],
   [[...GRANT, '--allow', 'email_send to="'], 'the quotation mark is not closed'],
-  [['records', 'list', '--decision', 'maybe'], 'Allowed choices are issued, refused, done'],
+  [['records', 'list', '--decision', 'maybe'], 'Allowed choices are issued, pending, refused, done'],
   [['records', 'list', '--after', 'yesterday'], 'Expected a day'],
   [['records', 'tail', '--lines', '1000'], 'from 0 to 200'],
   [['try', '{"type":"email_send"}'], "required option '--agent <id>' not specified"],

@@ -3,7 +3,7 @@ import { isKeyCurrent } from '../../core/agent/client.ts'
 import { type Refusal, refuse } from '../../core/refusal.ts'
 import { APPROVAL_DETAILS } from '../../core/token/approval-detail.ts'
 import type { ClientEvidence, RecordEntry } from '../../ports.ts'
-import { type Admitted, admitClient, type Refused, refusedByCommit, refuseOnRecord } from '../admit-client.ts'
+import { type Admitted, admitClient, refusedByCommit, refuseOnRecord } from '../admit-client.ts'
 import { commitRefusal } from '../commit-detail.ts'
 import { type IssueOutcome, type IssuePorts, issueApproved } from '../issue-action-token.ts'
 import { actionOf } from './approval-view.ts'
@@ -137,5 +137,3 @@ const aboutOf = (approval: StoredApproval) => ({
   ...(approval.turn !== null && { turn: approval.turn }),
   because: { approval: approval.id },
 })
-
-export type { Refused }
