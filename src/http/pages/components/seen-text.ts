@@ -9,7 +9,7 @@ const SHOWN_CHARACTERS = 160
  * zero-width ones among them), separators and blanks but the ASCII space, unassigned and private ones, variation selectors.
  */
 const UNSEEN =
-  /[\p{C}\p{Zl}\p{Zp}\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u115f\u1160\u2800\u3164\uffa0]|\p{Variation_Selector}/u
+  /[\p{C}\p{Zl}\p{Zp}\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u115f\u1160\u2800\u3164\uffa0]|\p{Variation_Selector}|\p{Default_Ignorable_Code_Point}/u
 
 const NAMES: Readonly<Record<string, string>> = {
   ...{
