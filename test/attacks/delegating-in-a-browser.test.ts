@@ -179,6 +179,16 @@ describe('consent as another principal', () => {
     expect(await delegations()).toEqual([])
   })
 
+  test('a request of one browser is not answered under the address of another', async () => {
+    const page = await story.authorize()
+    const eve = await delegating(server)
+    const hers = await eve.authorize()
+    const cookie = [...eve.browser.cookies].map(([name, { value }]) => `${name.split(';')[0]}=${value}`).join('; ')
+    const headers = [['Cookie', cookie]] as const
+    expect((await new Browser(server.issuer).get(new URL(hers.at).pathname, { headers })).status).toBe(200)
+    expect((await new Browser(server.issuer).get(new URL(page.at).pathname, { headers })).status).toBe(410)
+  })
+
   test('who signs in as another on the way grants for himself alone', async () => {
     const page = await story.authorize()
     const eve = await story.people.register()

@@ -26,7 +26,7 @@ export function approvalInWords(
 
 const RISKS: Readonly<Record<Risk, readonly [label: string, manner: TagManner, words: string]>> = {
   read: ['reads', 'plain', 'It reads, and changes nothing.'],
-  write: ['changes things', 'warning', 'It changes things.'],
+  write: ['changes things', 'warning', 'It changes or adds something.'],
   destructive: ['cannot be undone', 'danger', 'It may destroy what cannot be had back.'],
 }
 

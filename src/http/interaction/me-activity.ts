@@ -62,7 +62,8 @@ ${delegation !== undefined && html`<li class="filter">on the delegation <a href=
 
 function entryItem(entry: ShownEntry, now: Date): Html {
   const { record, described, agentName } = entry
-  const who = agentName === null ? undefined : html`<strong>${seenText(agentName)}</strong>`
+  // Of whom a deed speaks is in its words.
+  const who = agentName === null || described === undefined ? undefined : html`<strong>${seenText(agentName)}</strong>`
   const head =
     described === undefined
       ? deedInWords(record, agentName)

@@ -69,6 +69,7 @@ async function answerApprovalPage(
   const signedIn = whoAsks(context)
   const { agent, principal, actionType, purpose, digestOnly } = approval
   const isMine = principal.id === signedIn.principalId
+  const canAnswer = mayBeAnsweredBy(approval, signedIn.principalId)
   await answerOwnPage(parts, context, {
     ...{
       title: approval.state === 'pending' ? 'An action waits for your yes' : 'An action you were asked about',
@@ -79,11 +80,12 @@ async function answerApprovalPage(
     body: html`${told}
 ${live(
   'approval',
-  html`${heading(title(approval), html`<strong>${seenText(agent.name)}</strong> asks to do this ${isMine ? 'for you' : html`for <strong>${seenText(principal.name)}</strong>`}.`)}
+  html`${heading(title(approval, canAnswer), html`<strong>${seenText(agent.name)}</strong> ${approval.state === 'pending' ? 'asks' : 'asked'} to do this ${isMine ? 'for you' : html`for <strong>${seenText(principal.name)}</strong>`}.`)}
 ${stateNotice(approval, signedIn.principalId)}
 ${card({
-  body: html`<p class="tags">${approvalTag(approval)}${actionType.risk !== undefined && riskTag(actionType.risk)}<span class="small dim">${actionType.title !== undefined && seenText(actionType.title)}</span></p>
+  body: html`<p class="tags">${approvalTag(approval, !canAnswer)}${actionType.risk !== undefined && riskTag(actionType.risk)}<span class="small dim">${actionType.title !== undefined && seenText(actionType.title)}</span></p>
 ${sentenceOf(approval)}
+<div class="stack-tight"><h2>Exactly this, and once</h2>${actionMembers(approval.action, digestOnly)}</div>
 ${facts([
   ['Where', html`<span class="value">${seenText(approval.resource)}</span>${lookAlike(approval.resource)}`],
   actionType.risk !== undefined && ['What it may change', riskInWords(actionType.risk)],
@@ -95,14 +97,21 @@ ${facts([
 ])}`,
   foot: answerForm(approval, signedIn),
 })}
-${card({ title: 'Exactly this', body: html`<p class="dim">Every member of the action, as the token will say it. A yes counts for this and nothing else, once.</p>${actionMembers(approval.action, digestOnly)}` })}
 ${purpose !== undefined && purposeCard(purpose, agent.name)}`,
 )}`,
   })
 }
 
-const title = ({ state }: ApprovalView): string =>
-  state === 'pending' ? 'Do you approve this action?' : 'An action you were asked about'
+const title = ({ state }: ApprovalView, canAnswer: boolean): string => {
+  if (state !== 'pending') return 'An action you were asked about'
+  return canAnswer ? 'Do you approve this action?' : 'An action that waits for others'
+}
+
+/** Whether the answer of this principal is wanted yet. */
+const mayBeAnsweredBy = ({ state, approvers, votes }: ApprovalView, principalId: string): boolean =>
+  state === 'pending' &&
+  approvers.some(({ id }) => id === principalId) &&
+  !votes.some(({ approver }) => approver === principalId)
 
 function sentenceOf({ sentence, actionType }: ApprovalView): Html {
   if (sentence !== undefined) return html`<p class="sentence">${seenText(sentence)}</p>${lookAlike(sentence)}`
@@ -134,14 +143,11 @@ function approversRow({ approvers, votes, threshold }: ApprovalView): readonly [
   ]
 }
 
-function answerForm({ id, state, approvers, votes }: ApprovalView, signedIn: SignedIn): Html | undefined {
-  const { principalId } = signedIn
-  const mayAnswer = approvers.some((approver) => approver.id === principalId)
-  const hasAnswered = votes.some(({ approver }) => approver === principalId)
-  if (state !== 'pending' || !mayAnswer || hasAnswered) return undefined
+function answerForm(approval: ApprovalView, signedIn: SignedIn): Html | undefined {
+  if (!mayBeAnsweredBy(approval, signedIn.principalId)) return undefined
   const yes = button({ label: 'Approve', name: 'answer', value: 'approve' })
   const no = button({ label: 'Deny', manner: 'secondary', name: 'answer', value: 'deny' })
-  return postForm({ action: approvalPath(id), signedIn, content: actions(yes, no) })
+  return postForm({ action: approvalPath(approval.id), signedIn, content: actions(yes, no) })
 }
 
 function stateNotice(approval: ApprovalView, principalId: string): Html | undefined {

@@ -62,7 +62,7 @@ ${(items.length > 0 || consents.length === 0) && card({ body: items.length === 0
 
 /** The whole of what it asks for is on its page. */
 const consentItem = ({ handle, agentId, bindingMessage, expiresAt }: PendingConsent, name: string, now: Date): Html =>
-  html`<article class="entry"><div class="row"><p class="entry-what"><a href="/me/consents/${handle}">${seenText(name)} asks to act for you</a></p><p class="small dim">until ${ago(expiresAt, now)}</p></div>
+  html`<article class="entry"><div class="row"><p class="entry-what"><a href="/me/consents/${handle}">${seenText(name)} asks to act for you</a></p><p class="small dim">ends ${ago(expiresAt, now)}</p></div>
 <p class="small dim"><code>${seenText(agentId)}</code></p>
 ${bindingMessage !== undefined && html`<blockquote class="quote small"><span class="says">The agent's own words</span>${seenText(bindingMessage)}</blockquote>`}</article>`
 
@@ -75,7 +75,7 @@ function approvalItem(approval: ApprovalView, principalId: string, now: Date): H
   const words = sentence ?? actionType.title ?? actionType.type
   return html`<article class="entry">
 <div class="row"><p class="tags">${approvalTag(approval, hasAnswered)}${actionType.risk !== undefined && riskTag(actionType.risk)}<span class="small"><strong>${seenText(agent.name)}</strong>${principal.id !== principalId && html`, for ${seenText(principal.name)}`}</span></p>
-<p class="small dim">asked ${ago(createdAt, now)}${state === 'pending' && html`, until ${ago(expiresAt, now)}`}</p></div>
+<p class="small dim">asked ${ago(createdAt, now)}${state === 'pending' && html`, ends ${ago(expiresAt, now)}`}</p></div>
 <p class="entry-what"><a href="${approvalPath(id)}">${seenText(words)}</a></p>
 </article>`
 }

@@ -39,7 +39,7 @@ export async function delegationPage(parts: MeParts, context: Context, id: strin
   await answerOwnPage(parts, context, {
     title: `What ${agent.name} may do`,
     nav: 'me',
-    body: html`${heading(`What ${agent.name} may do`, html`It may do this for you, and nothing else.`)}
+    body: html`${heading(`What ${agent.name} may do`, 'All that it may do for you by this delegation, and how to end it.')}
 ${live(
   'delegation',
   html`${delegation.status !== 'active' && notice('danger', 'It was revoked. Nothing is issued on it.', delegation.reason === null ? undefined : seenText(delegation.reason))}

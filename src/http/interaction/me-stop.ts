@@ -79,6 +79,7 @@ async function confirm(
   await answerOwnPage(parts, context, {
     title,
     nav: 'me',
+    isNarrow: true,
     body: html`${heading(title, lead)}
 ${card({ body: about, foot: postForm({ action, signedIn: whoAsks(context), content }) })}`,
   })

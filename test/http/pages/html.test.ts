@@ -48,7 +48,7 @@ describe('text that an agent wrote', () => {
   test('is folded when it is long, and complete', () => {
     const text = `${'<b>'.repeat(3_000)}end`
     const markup = shown(seenLongText(text))
-    expect(markup).toContain('Show all 9,003 characters')
+    expect(markup).toContain('All 9,003 characters')
     expect(markup).toContain(`${'&lt;b&gt;'.repeat(3_000)}end`)
     expect(markup).not.toContain('<b>')
   })

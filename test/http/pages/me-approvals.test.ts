@@ -57,7 +57,7 @@ describe('the page of an approval', () => {
       'Planner',
       world.agent.id,
       world.identifier,
-      'It changes things.',
+      'It changes or adds something.',
       'Can be answered until',
     ]) {
       expect(page.text).toContain(shown)

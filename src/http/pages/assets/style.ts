@@ -58,7 +58,7 @@ export const STYLE = `
   }
 }
 *, *::before, *::after { box-sizing: border-box; }
-html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; scrollbar-gutter: stable; }
+html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
 body {
   margin: 0; min-height: 100vh; min-height: 100dvh; display: flex; flex-direction: column;
   background: var(--paper); color: var(--ink);
@@ -116,10 +116,16 @@ main > * + * { margin-top: var(--s5); }
 .card-head { display: flex; align-items: center; justify-content: space-between; gap: var(--s2) var(--s4); flex-wrap: wrap; padding: var(--s4) var(--s5) 0; }
 .card-aside { color: var(--dim); font-size: .9375rem; }
 .card-body { padding: var(--s4) var(--s5); }
-.card-body > * + *, .card-foot > * + *, .stack > * + * { margin-top: var(--s4); }
 .card-foot { padding: var(--s4) var(--s5); border-top: 1px solid var(--line); }
+/* A gap, and no margins: what is hidden takes no room. */
+.card-body, .card-foot, .stack, .stack-tight, form { display: grid; grid-template-columns: minmax(0, 1fr); gap: var(--s4); align-content: start; }
+.stack { gap: var(--s5); }
+.card .stack { gap: var(--s4); }
+.stack-tight { gap: var(--s2); }
+.card-body > p + p, .stack > p + p, form > p + p { margin-top: 0; }
+.card-body > .button, .card-foot > .button, .stack > .button, form > .button { justify-self: start; }
 .list { list-style: none; padding: 0; }
-.list > li { padding: var(--s4) 0; border-top: 1px solid var(--line); min-width: 0; }
+.list > li { padding: var(--s4) 0; border-top: 1px solid var(--line); min-width: 0; display: grid; grid-template-columns: minmax(0, 1fr); gap: var(--s3); }
 .list > li:first-child { border-top: 0; padding-top: 0; }
 .list > li:last-child { padding-bottom: 0; }
 .none { color: var(--dim); }
@@ -128,8 +134,9 @@ main > * + * { margin-top: var(--s5); }
 .facts > div { display: grid; grid-template-columns: minmax(7rem, 11rem) minmax(0, 1fr); gap: var(--s1) var(--s4); }
 .facts dt { color: var(--dim); }
 .facts dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
-.row { display: flex; gap: var(--s3) var(--s4); align-items: center; justify-content: space-between; flex-wrap: wrap; }
+.row { display: flex; gap: var(--s3) var(--s4); align-items: flex-start; justify-content: space-between; flex-wrap: wrap; }
 .row > :first-child { min-width: 0; }
+.row > p { margin: 0; }
 .grow { flex: 1 1 16rem; min-width: 0; }
 .tags { display: flex; gap: var(--s2); flex-wrap: wrap; align-items: center; }
 .tag { display: inline-block; padding: 0 .5rem; border-radius: 1rem; font-size: .8125rem; line-height: 1.5rem; font-weight: 600; background: var(--sunken); color: var(--dim); white-space: nowrap; }
@@ -147,11 +154,11 @@ main > * + * { margin-top: var(--s5); }
 .meter progress::-webkit-progress-value { background: var(--accent); border-radius: 1rem; }
 .meter progress::-moz-progress-bar { background: var(--accent); border-radius: 1rem; }
 
-.stack-tight > * + * { margin-top: var(--s2); }
 .bounds { list-style: none; padding: 0; display: grid; gap: var(--s5); }
 .bounds > li > * + * { margin-top: var(--s2); }
 .bound-sentence { font-size: 1.0625rem; overflow-wrap: anywhere; }
-.bound-titles { list-style: none; padding: 0; display: grid; gap: var(--s1); font-weight: 550; }
+.bound-titles { list-style: disc; padding-left: 1.125rem; display: grid; gap: var(--s1); font-weight: 550; }
+.bound-titles > li:only-child { list-style: none; margin-left: -1.125rem; }
 .limits { list-style: none; padding: 0; display: grid; gap: var(--s1); font-size: .9375rem; }
 .limits strong { color: var(--accent-strong); font-variant-numeric: tabular-nums; margin-left: var(--s1); }
 .entry > * + * { margin-top: var(--s2); }
@@ -165,6 +172,7 @@ main > * + * { margin-top: var(--s5); }
 .notice { border: 1px solid var(--line); border-left: 4px solid var(--line-strong); border-radius: var(--radius-small); background: var(--surface); padding: var(--s3) var(--s4); }
 .notice-title { font-weight: 650; }
 .notice-body { margin-top: var(--s1); }
+.notice-body::first-letter { text-transform: uppercase; }
 .notice.good { border-left-color: var(--accent); background: var(--accent-soft); border-color: var(--accent); }
 .notice.warning { border-color: var(--warning-line); background: var(--warning-soft); }
 .notice.warning .notice-title { color: var(--warning); }
@@ -178,7 +186,8 @@ main > * + * { margin-top: var(--s5); }
 .hidden-content { color: var(--dim); font-style: italic; }
 .look-alike { display: block; margin-top: var(--s1); font: 600 .8125rem/1.5 var(--sans); color: var(--warning); }
 .members { display: grid; border: 1px solid var(--line); border-radius: var(--radius-small); overflow: hidden; }
-.members > div { display: grid; grid-template-columns: minmax(6rem, 10rem) minmax(0, 1fr); border-top: 1px solid var(--line); }
+.members > div { display: grid; grid-template-columns: minmax(0, 13rem) minmax(0, 1fr); border-top: 1px solid var(--line); }
+.narrow .members > div, .members .members > div { grid-template-columns: minmax(0, 9.5rem) minmax(0, 1fr); }
 .members > div:first-child { border-top: 0; }
 .members dt { padding: var(--s3) var(--s4); background: var(--sunken); color: var(--dim); font-size: .9375rem; overflow-wrap: anywhere; }
 .members dd { margin: 0; padding: var(--s3) var(--s4); min-width: 0; }
@@ -186,18 +195,18 @@ main > * + * { margin-top: var(--s5); }
 .folded > summary { cursor: pointer; color: var(--accent); font-weight: 550; padding: var(--s1) 0; }
 .folded > summary:hover { color: var(--accent-strong); }
 .folded > div { padding-top: var(--s3); }
+.folded:not(.long) > div { display: grid; grid-template-columns: minmax(0, 1fr); gap: var(--s3); }
 .folded.long > summary { color: inherit; font-weight: inherit; padding: 0; }
 .folded.long > summary .fold-note { color: var(--accent); font: 550 .875rem/1.5 var(--sans); white-space: nowrap; text-decoration: underline; text-underline-offset: .18em; }
 .folded.long[open] > summary .long-start { display: none; }
 .long-all { max-height: 28rem; overflow: auto; border-top: 1px dashed var(--line-strong); }
 
 /* forms */
-form { margin: 0; }
-label, legend { font-weight: 550; }
+label, legend { font-weight: 550; padding: 0; }
 fieldset { border: 0; margin: 0; padding: 0; min-width: 0; }
-.field { display: grid; gap: var(--s1); }
-.field + .field, .field + .actions, .actions + .field { margin-top: var(--s4); }
+.field { display: grid; gap: var(--s1); max-width: 36rem; }
 .hint { display: block; color: var(--dim); font-size: .875rem; font-weight: 400; }
+.problem::first-letter { text-transform: uppercase; }
 .problem { color: var(--danger-strong); font-size: .875rem; font-weight: 550; }
 input, select, textarea { font: inherit; color: inherit; }
 input:not([type=checkbox], [type=radio], [type=hidden]), select, textarea {
@@ -214,8 +223,9 @@ input[type=checkbox], input[type=radio] { width: 1.25rem; height: 1.25rem; margi
 .button.secondary:hover { background: var(--sunken); color: var(--ink); }
 .button.danger { background: var(--danger); color: var(--on-danger); }
 .button.danger:hover { background: var(--danger-strong); color: var(--on-danger); }
-.button.quiet { background: transparent; color: var(--danger-strong); border-color: var(--line); min-height: 2.5rem; padding: var(--s1) var(--s4); font-size: .9375rem; }
+.button.quiet { background: transparent; color: var(--danger-strong); border-color: var(--line); }
 .button.quiet:hover { background: var(--danger-soft); border-color: var(--danger); color: var(--danger-strong); }
+.list .button { min-height: 2.5rem; padding: var(--s1) var(--s4); font-size: .9375rem; }
 .button:disabled { opacity: .6; cursor: default; }
 .button.wide { width: 100%; }
 .link { background: none; border: 0; padding: var(--s2) 0; font: inherit; color: var(--accent); cursor: pointer; text-decoration: underline; text-decoration-thickness: 1px; text-underline-offset: .18em; }
@@ -236,14 +246,15 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
   h1 { font-size: 1.5rem; }
   .top-inner { padding: var(--s3) var(--s4); justify-content: space-between; gap: var(--s1) var(--s3); }
   .places { order: 3; flex: 1 0 100%; overflow-x: auto; margin: 0 calc(-1 * var(--s2)); }
-  .places ul { flex-wrap: nowrap; }
-  .places a { padding: 0 var(--s3); white-space: nowrap; }
+  .places ul { flex-wrap: nowrap; gap: 0; justify-content: space-between; }
+  .places a { padding: 0 var(--s2); font-size: .9375rem; white-space: nowrap; }
   .who-name { max-width: 8rem; }
   main { padding: var(--s5) var(--s4) var(--s6); }
   .card-head { padding: var(--s4) var(--s4) 0; }
   .card-body, .card-foot { padding: var(--s4); }
   .facts > div { grid-template-columns: minmax(0, 1fr); gap: 0; }
-  .members > div { grid-template-columns: minmax(0, 1fr); }
+  .members > div, .narrow .members > div, .members .members > div { grid-template-columns: minmax(0, 1fr); }
+  .row > .actions { flex: 1 0 100%; }
   .members dt { padding: var(--s2) var(--s4); }
   .actions > .button, .actions > form, .actions > form .button { width: 100%; }
 }

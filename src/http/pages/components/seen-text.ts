@@ -63,7 +63,7 @@ export function seenLongText(text: string): Html {
   const characters = Array.from(text)
   if (characters.length <= FOLD_CHARACTERS) return seenText(text)
   const count = characters.length.toLocaleString('en-US')
-  return html`<details class="folded long"><summary><span class="long-start">${seenText(characters.slice(0, SHOWN_CHARACTERS).join(''))}…</span> <span class="fold-note">Show all ${count} characters</span></summary><div class="long-all">${seenText(text)}</div></details>`
+  return html`<details class="folded long"><summary><span class="long-start">${seenText(characters.slice(0, SHOWN_CHARACTERS).join(''))}…</span> <span class="fold-note">All ${count} characters</span></summary><div class="long-all" tabindex="0" role="region" aria-label="The whole text">${seenText(text)}</div></details>`
 }
 
 /**

@@ -77,7 +77,7 @@ ${card({
   ...(others.length > 0 && {
     foot: postForm({
       ...{ action: `${PATH}/end-others`, signedIn },
-      content: button({ label: 'End all others', manner: 'danger' }),
+      content: button({ label: 'End all others', manner: 'secondary' }),
     }),
   }),
 })}
@@ -101,7 +101,7 @@ function item(signedIn: SignedIn, login: Login, now: Date): Html {
 ${postForm({
   ...{ action: `${PATH}/${login.id}/end`, signedIn },
   content: button({
-    ...{ label: isThis ? 'Sign out here' : 'End', manner: 'danger' },
+    ...{ label: isThis ? 'Sign out here' : 'End', manner: 'quiet' },
     about: isThis ? 'this browser' : `the sign-in of ${login.createdAt.toISOString()}`,
   }),
 })}`
