@@ -31,13 +31,6 @@ test.each(['delegation=%00', 'resource=%00', 'resource=a%00b', 'agent=%F0%9F%98%
   },
 )
 
-test('what the contract names and is not built is refused as not supported, behind authentication', async () => {
-  for (const path of ['/admin/approvals']) {
-    expect((await world.api.call('POST', path, {})).status).toBe(422)
-    expect((await send(`${server.issuer}${path}`, { method: 'POST' })).status).toBe(401)
-  }
-})
-
 test('a token of a client can be withdrawn by its jti, and is worth nothing at once', async () => {
   const jti = JSON.parse(Buffer.from(world.api.token.split('.')[1] ?? '', 'base64url').toString()).jti
   expect((await world.api.call('POST', `/admin/tokens/${jti}/revoke`, {})).status).toBe(200)
