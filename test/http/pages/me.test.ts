@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Browser, csrfOf } from '../../support/browser.ts'
-import { introspect } from '../../support/clients.ts'
+import { given, newAgent } from '../../support/chain.ts'
+import { exchange, introspect, oauthRequest, send } from '../../support/clients.ts'
 import { type People, peopleOf } from '../../support/people.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
-import { createWorld, type World } from '../../support/world.ts'
+import { claimsOf, createWorld, type World } from '../../support/world.ts'
 
 let server: TestServer
 let people: People
@@ -138,6 +139,47 @@ describe('what a principal stops', () => {
     expect(records.items.map((item: { because: unknown }) => item.because)).toContainEqual(
       expect.objectContaining({ operation: 'agent.stop', target: agent.id, delegations_ended: 2 }),
     )
+  })
+})
+
+describe('what was given on', () => {
+  test.each(['revoke', 'stop'] as const)('is shown to the principal, and ends with its root: by %s', async (how) => {
+    const { browser, api, ...world } = await home({ delegation: { delegable: { max_depth: 2 } } })
+    const helper = await newAgent({ ...world, api })
+    const bounds = [{ type: 'email_send', to: ['bob@example.com'], subject: { $any: true }, body: { $any: true } }]
+    const root = { agent: world.agent, subjectToken: world.delegation.subjectToken }
+    const child = await given(world.issuer, root, helper, bounds)
+    const use = () => exchange(world.issuer, helper, { ...world.wish, subjectToken: child.subjectToken })
+    const { body } = await use()
+    expect(body.token_type).toBe('DPoP')
+    expect((await browser.get('/me')).text).toContain('given on by the agent <bdi class="seen">Planner</bdi>')
+    const page = await browser.get(`/me/delegations/${world.delegation.id}`)
+    expect(page.text).toContain('Given on to')
+    const path = how === 'stop' ? `/me/agents/${world.agent.id}/stop` : `/me/delegations/${world.delegation.id}/revoke`
+    expect((await confirm(browser, path)).status).toBe(303)
+    expect((await use()).body.error).toBe('invalid_grant')
+    expect((await introspect(world.issuer, world.resource, body.access_token)).body).toEqual({ active: false })
+    expect((await browser.get('/me')).text).toContain('No agent acts for you')
+    // The agent that was given it can be stopped by the principal as well: it is told of, though nobody granted it to it.
+    expect((await browser.get(`/me/agents/${helper.id}`)).status).toBe(200)
+  })
+
+  test('a resource server says what came of an action, and its words stand as its own', async () => {
+    const { browser, issuer, resource, exchange: act } = await home()
+    const { body } = await act()
+    const { url, ...request } = oauthRequest(
+      issuer,
+      '/receipts',
+      resource,
+      { jti: claimsOf(body.access_token).jti, outcome: 'failed', detail: 'the mailbox is <full>' },
+      {},
+      false,
+    )
+    expect((await send(url, request)).status).toBe(201)
+    const { text } = await browser.get('/me/activity')
+    expect(text).toContain('The resource server says')
+    expect(text).toContain('the mailbox is &lt;full&gt;')
+    expect(text).toContain('<span class="tag warning">failed</span>')
   })
 })
 

@@ -73,6 +73,8 @@ export function seenLongText(text: string): Html {
  * look like one that is known.
  */
 export function lookAlikeWarning(text: string): string | undefined {
+  // Plain letters look like nothing else, but for hosts that stand for others; most text is done with here.
+  if (!/[^\p{ASCII}]|xn--/iu.test(text)) return undefined
   for (const word of text.split(/[^\p{L}\p{M}\p{N}]+/u)) {
     const scripts = SCRIPTS.filter(([, letters]) => letters.test(word)).map(([name]) => name)
     if (scripts.length > 1) return `one word mixes ${scripts.join(' and ')} letters${listed(word)}`
