@@ -342,6 +342,18 @@ describe('a webhook', () => {
     expect(second?.['webhook-signature']).not.toBe(first?.['webhook-signature'])
   })
 
+  test('is not sent of what was asked before a restore', async () => {
+    const url = await endpoint()
+    await open({ created_at: new Date(Date.now() - 5_000) })
+    await database.query(`UPDATE generation SET restored_at = now() - interval '1 second'`)
+    deliver({ webhook: { url, secret: SECRET } })
+    await quiet()
+    await open()
+    await until(() => received.length === 1)
+    await database.query('UPDATE generation SET restored_at = NULL')
+    expect((await rows('webhook')).filter(({ attempts }) => attempts === 0)).toHaveLength(1)
+  })
+
   test('is not sent where none is configured', async () => {
     await endpoint()
     await open()

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Provider from 'oidc-provider'
+import type { PublicJwk } from '../../src/wire/jwk.ts'
 
 export interface Account {
   readonly email: string
@@ -14,7 +15,7 @@ export interface UpstreamServer {
   account: string
   readonly accounts: Map<string, Account>
   /** Begins to serve, once it is known where browsers are to be sent back to. */
-  readonly serve: (redirectUri: string) => void
+  readonly serve: (redirectUri: string, clientKey?: PublicJwk) => void
   readonly close: () => Promise<void>
 }
 
@@ -30,8 +31,8 @@ export async function startUpstream(): Promise<UpstreamServer> {
     issuer,
     account: 'account-1',
     accounts: new Map(),
-    serve: (redirectUri) => {
-      handle = provider(upstream, redirectUri).callback()
+    serve: (redirectUri, clientKey) => {
+      handle = provider(upstream, redirectUri, clientKey).callback()
     },
     close: () =>
       new Promise((resolve) => {
@@ -42,12 +43,15 @@ export async function startUpstream(): Promise<UpstreamServer> {
   return upstream
 }
 
-function provider(upstream: UpstreamServer, redirectUri: string): Provider {
+/** @param clientKey by which the client authenticates, instead of by a secret. */
+function provider(upstream: UpstreamServer, redirectUri: string, clientKey: PublicJwk | undefined): Provider {
   const made = new Provider(upstream.issuer, {
     clients: [
       {
         client_id: UPSTREAM_CLIENT.clientId,
-        client_secret: UPSTREAM_CLIENT.clientSecret,
+        ...(clientKey === undefined
+          ? { client_secret: UPSTREAM_CLIENT.clientSecret }
+          : { token_endpoint_auth_method: 'private_key_jwt' as const, jwks: { keys: [{ ...clientKey, kid: 'one' }] } }),
         redirect_uris: [redirectUri],
         response_types: ['code'],
         grant_types: ['authorization_code'],

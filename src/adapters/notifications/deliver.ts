@@ -41,13 +41,14 @@ interface Due {
 
 /**
  * Takes what is due, for one try: nobody else takes it before the next one is due. So a process that ends in the middle of
- * sending loses nothing, and what it sent is sent again at worst.
+ * sending loses nothing, and what it sent is sent again at worst. An approval of before a restore is void: nobody is told of it.
  */
 const TAKE = `
   WITH due AS (
-    SELECT n.id FROM notification n
+    SELECT n.id FROM notification n JOIN approval a ON a.id = n.approval_id
     WHERE n.delivered_at IS NULL AND n.next_try_at <= now() AND n.expires_at > now() AND n.kind = ANY ($1::text[])
-    ORDER BY n.next_try_at LIMIT $2::int FOR UPDATE SKIP LOCKED),
+      AND NOT EXISTS (SELECT 1 FROM generation g WHERE a.created_at <= g.restored_at)
+    ORDER BY n.next_try_at LIMIT $2::int FOR UPDATE OF n SKIP LOCKED),
   taken AS (
     UPDATE notification n SET attempts = n.attempts + 1, next_try_at = now() + make_interval(
       secs => least($3::float8 * 2 ^ least(n.attempts, 20), $4::float8) * (1 + random() / 4))

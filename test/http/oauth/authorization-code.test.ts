@@ -170,6 +170,9 @@ describe('a request is refused, and its agent is told why', () => {
     if (change && 'prompt' in change && change.prompt === 'none') return
     expect(pushed.status, pushed.text).toBe(400)
     expect(pushed.body.error).toBe(error)
+    // (RFC 6749 §5.2)
+    const words = [pushed.body.error_description, back.searchParams.get('error_description')]
+    for (const text of words) expect(text ?? 'none').toMatch(/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,300}$/)
   })
 
   test.each(['form_post', 'fragment', 'jwt', 'web_message'])('by the mode %s, at both doors', async (response_mode) => {

@@ -6,6 +6,7 @@ import { type Falsehood, type FalseProvider, startFalseProvider } from '../../su
 import { type People, peopleOf } from '../../support/people.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
 import { startUpstream, UPSTREAM_CLIENT, type UpstreamServer } from '../../support/upstream-provider.ts'
+import { makeKey } from '../../wire/signing.ts'
 
 const LOGIN = '__Host-writ_login'
 const AWAY = '__Host-writ_upstream'
@@ -16,6 +17,8 @@ const nonceOf = (code: string) => nonces.get(code) ?? ''
 let server: TestServer
 let people: People
 let upstream: UpstreamServer
+let keyed: UpstreamServer
+const clientKey = makeKey('ES256')
 let liar: FalseProvider
 let inner: FalseProvider
 /** Everything that was connected to where nothing may be asked. */
@@ -28,6 +31,7 @@ let insidePort = 0
 
 beforeAll(async () => {
   upstream = await startUpstream()
+  keyed = await startUpstream()
   liar = await startFalseProvider(UPSTREAM_CLIENT.clientSecret, nonceOf)
   inner = await startFalseProvider(UPSTREAM_CLIENT.clientSecret, nonceOf)
   await new Promise<void>((resolve) => inside.listen(0, '127.0.0.1', resolve))
@@ -38,6 +42,11 @@ beforeAll(async () => {
   server = await startTestServer({
     upstream: [
       entry('real', upstream.issuer),
+      {
+        ...entry('keyed', keyed.issuer),
+        clientSecret: undefined,
+        privateKey: JSON.stringify({ ...clientKey.privateKey.export({ format: 'jwk' }), alg: 'ES256', kid: 'one' }),
+      },
       entry('liar', liar.issuer),
       entry('inner', inner.issuer, { claim: 'sub', equals: 'id' }),
       // https, so that nobody takes them for a provider of a developer's machine.
@@ -50,11 +59,12 @@ beforeAll(async () => {
     ],
   })
   upstream.serve(`${server.issuer}/sign-in/upstream/real/callback`)
+  keyed.serve(`${server.issuer}/sign-in/upstream/keyed/callback`, clientKey.jwk)
   people = await peopleOf(server)
 })
 afterAll(async () => {
   await server?.close()
-  await Promise.all([upstream?.close(), liar?.close(), inner?.close()])
+  await Promise.all([upstream?.close(), keyed?.close(), liar?.close(), inner?.close()])
   inside.close()
 })
 
@@ -66,13 +76,13 @@ async function goAway(browser: Browser, name: string, then = '/me/logins'): Prom
 }
 
 /** Is at the real provider, until it sends back. @returns the path that it sends back to. */
-async function beAtProvider(url: URL): Promise<string> {
-  const there = new Browser(upstream.issuer)
+async function beAtProvider(url: URL, { issuer } = upstream): Promise<string> {
+  const there = new Browser(issuer)
   let at = url
-  for (let n = 0; n < 8 && at.origin === upstream.issuer; n++) {
+  for (let n = 0; n < 8 && at.origin === issuer; n++) {
     const answer = await there.get(`${at.pathname}${at.search}`)
     expect([302, 303]).toContain(answer.status)
-    at = new URL(String(answer.headers.location), upstream.issuer)
+    at = new URL(String(answer.headers.location), issuer)
   }
   expect(at.origin).toBe(server.issuer)
   return `${at.pathname}${at.search}`
@@ -148,6 +158,15 @@ describe('an upstream provider', () => {
       expect(one.searchParams.get(name)?.length).toBeGreaterThanOrEqual(43)
       expect(one.searchParams.get(name)).not.toBe(two.searchParams.get(name))
     }
+  })
+
+  test('is shown a key where it wants one, instead of a secret', async () => {
+    await people.register({ email: 'kim@example.com' })
+    keyed.accounts.set('kim', { email: 'kim@example.com', email_verified: true })
+    keyed.account = 'kim'
+    const browser = new Browser(server.issuer)
+    const answer = await browser.get(await beAtProvider(await goAway(browser, 'keyed'), keyed))
+    expect([answer.status, browser.cookies.has(LOGIN)]).toEqual([303, true])
   })
 
   test('registers nobody: who is unknown is told whom to ask', async () => {
@@ -297,7 +316,8 @@ describe('an answer of a provider signs nobody in', () => {
       state: url.searchParams.get('state') ?? '',
       iss: upstream.issuer,
     })
-    refused({ browser, answer: await browser.get(`/sign-in/upstream/real/callback?${query}`) })
+    const answer = await browser.get(`/sign-in/upstream/real/callback?${query}`)
+    expect(refused({ browser, answer })).toContain('did not start this sign-in')
     expect(liar.codes).not.toContain('mixed')
   })
 
