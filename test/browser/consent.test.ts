@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { exchange } from '../support/clients.ts'
-import { DEVICE, type Delegating, delegating, REDIRECT } from '../support/delegating.ts'
+import { CIBA, DEVICE, type Delegating, delegating, REDIRECT } from '../support/delegating.ts'
 import { look, pressByKeyboard, setStage } from './support/story.ts'
 
 const stage = setStage()
@@ -99,6 +99,33 @@ test('an agent without a browser shows a code, and a person lets it act, by the 
   await page.getByText('You allowed it').first().waitFor()
   await look(person, 'device-done')
   const { body } = await story.ask('/token', { grant_type: DEVICE, device_code: asked.body.device_code }, {}, true)
+  expect((await use(story, body.access_token, 'bob@example.com')).status).toBe(200)
+})
+
+test('an agent asks by the backchannel, and an open page shows it at once', async () => {
+  const story = await delegating(stage.server)
+  const person = await stage.signIn(story.principal)
+  const { page } = person
+  await person.open('/me/approvals')
+  const asked = await story.ask('/backchannel', {
+    ...{
+      scope: 'openid',
+      login_hint: story.principal,
+      resource: story.identifier,
+      binding_message: 'The plan of Monday',
+    },
+    authorization_details: JSON.stringify(story.bounds),
+  })
+  expect(asked.status, asked.text).toBe(200)
+  const link = page.getByRole('link', { name: 'Planner asks to act for you' })
+  await link.waitFor({ timeout: 15_000 })
+  await look(person, 'approvals-consent')
+  await link.click()
+  await page.waitForURL('**/me/consents/*')
+  await look(person, 'consent-backchannel')
+  await page.getByRole('button', { name: 'Allow' }).click()
+  await page.getByText('You allowed it').first().waitFor()
+  const { body } = await story.ask('/token', { grant_type: CIBA, auth_req_id: asked.body.auth_req_id }, {}, true)
   expect((await use(story, body.access_token, 'bob@example.com')).status).toBe(200)
 })
 
