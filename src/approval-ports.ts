@@ -123,7 +123,9 @@ export interface Approvals extends ApprovalReader {
   readonly countPoll: (
     id: string,
   ) => Promise<{ readonly isTooSoon: boolean; readonly intervalSeconds: number; readonly expiresInSeconds: number }>
-  /** Ends one that rests on what has changed. */
+  /** What the agent is to be sent once it is decided, instead of what was; at once where it is. */
+  readonly pingWith: (id: string, sealed: Uint8Array) => Promise<void>
+  /** Ends one that rests on what has changed, or whose yes was of somebody who is not active any more. */
   readonly makeVoid: (id: string) => Promise<void>
 }
 

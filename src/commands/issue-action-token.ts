@@ -50,6 +50,8 @@ export interface Pending {
   readonly authReqId: string
   readonly expiresInSeconds: number
   readonly intervalSeconds: number
+  /** Whether it was opened by this very request. */
+  readonly isNew?: boolean
 }
 
 export type IssueOutcome = Issued | Pending | Refused

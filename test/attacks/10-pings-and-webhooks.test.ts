@@ -118,6 +118,21 @@ describe('in development, where this machine may be asked', () => {
     )
   })
 
+  test('an agent that was stopped first, and then asks for a ping, is sent it: before the answer, and after', async () => {
+    const world = await worldOfBoard(server)
+    const there = await endpoint()
+    await pingAt(world, there.url)
+    const { auth_req_id } = (await world.exchange()).body
+    expect((await ask(server, world)).body.auth_req_id).toBe(auth_req_id)
+    await approveNewest(world)
+    await until(() => there.received.length === 1)
+    expect((await ask(server, world)).body.auth_req_id).toBe(auth_req_id)
+    await until(() => there.received.length === 2)
+    for (const { body, headers } of there.received) {
+      expect([headers.authorization, JSON.parse(body)]).toEqual(['Bearer notify-me-please', { auth_req_id }])
+    }
+  })
+
   test('a webhook tells of a new approval, signed', async () => {
     const world = await worldOfBoard(server)
     const { body } = await world.exchange()

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { administer, expectRefused, issued } from '../http/oauth/answers.ts'
 import { answerFor, approve, askAtBackchannel, asked, askingWorld, poll, pollRequest } from '../support/approvals.ts'
@@ -142,6 +143,20 @@ describe('while everything stands', () => {
     expectRefused(await poll(world, one.authReqId), 401, 'invalid_client')
     await administer(other, 'DELETE', `/admin/agents/${other.agent.id}/keys/${other.agent.key.jkt}`)
     expectRefused(await poll(other, two.authReqId), 401, 'invalid_client')
+  })
+
+  test('redeem after whoever said yes was suspended: it stays refused, and somebody is asked again', async () => {
+    const board = `board-${randomBytes(5).toString('hex')}`
+    const { api } = await askingWorld(server)
+    await api.call('POST', '/admin/principals', { id: board, kind: 'organization' })
+    const world = await askingWorld(server, { mode: 'each', approvers: [board] })
+    const one = await asked(world)
+    await approve(world, one)
+    await suspend(world, `principals/${board}`)
+    expectRefused(await poll(world, one.authReqId), 400, 'invalid_grant')
+    await resume(world, `principals/${board}`)
+    expectRefused(await poll(world, one.authReqId), 400, 'access_denied')
+    expect((await asked(world)).id).not.toBe(one.id)
   })
 
   test('redeem after the delegation was revoked', async () => {

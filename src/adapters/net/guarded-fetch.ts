@@ -73,7 +73,8 @@ export function guardedFetch(options: GuardedFetchOptions): GuardedFetch {
       const signal = init.signal === undefined ? timeout : AbortSignal.any([init.signal, timeout])
       try {
         const addresses = await unlessAborted(checkedAddresses(url, options, resolve), signal)
-        return await send(url, addresses, { ...init, signal }, { maxBytes, ca: options.ca })
+        // Whatever the other side does to the connection, nobody waits for longer, and the place is free again.
+        return await unlessAborted(send(url, addresses, { ...init, signal }, { maxBytes, ca: options.ca }), signal)
       } catch (error) {
         init.signal?.throwIfAborted()
         if (timeout.aborted) throw new GuardedFetchError('timed_out', `no answer within ${timeoutSeconds} s`)
@@ -185,6 +186,11 @@ function send(
       reject(error instanceof GuardedFetchError ? error : new GuardedFetchError('unreachable', reason(error)))
     }
     request.on('error', fail)
+    // Nothing else is told of an answer that changes the protocol (RFC 9110 §15.2.2): no response, and no error.
+    request.on('upgrade', (_response, socket) => {
+      socket.destroy()
+      fail(new GuardedFetchError('unexpected_answer', 'the answer changes the protocol'))
+    })
     request.on('response', (response) => readAnswer(response, maxBytes).then(resolve, fail))
     request.end(bytes)
   })

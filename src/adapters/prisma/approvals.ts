@@ -41,9 +41,17 @@ export function approvals(query: Query): Approvals {
     makeVoid: async (id) => {
       await query(
         `UPDATE approval a SET state = 'void', decided_at = clock_timestamp() WHERE a.id = $1 AND a.state IN ('pending', 'approved')
-           AND NOT writ_approval_stands(a, clock_timestamp())`,
+           AND (NOT writ_approval_stands(a, clock_timestamp()) OR (a.state = 'approved' AND NOT writ_approval_is_backed(a)))`,
         [id],
       )
+    },
+    pingWith: async (id, sealed) => {
+      const hex = Buffer.from(sealed).toString('hex')
+      const changed = await query(
+        `UPDATE approval SET notification_token = decode($2, 'hex') WHERE id = $1 AND state = 'pending' RETURNING id`,
+        [id, hex],
+      )
+      if (changed.length === 0) await query(PING_DECIDED, [id, hex])
     },
   }
 }
@@ -53,6 +61,15 @@ interface PollRow {
   readonly interval_seconds: number
   readonly expires_in: number
 }
+
+/** One at a time: whoever asks again and again is told once. */
+const PING_DECIDED = `
+  INSERT INTO notification (id, kind, approval_id, url, sealed, expires_at)
+  SELECT 'ntf_' || gen_random_uuid(), 'ping', a.id, g.backchannel_client_notification_endpoint, decode($2, 'hex'), a.expires_at
+  FROM approval a JOIN agent g ON g.id = a.agent_id AND g.status = 'active' AND g.backchannel_token_delivery_mode = 'ping'
+    AND g.backchannel_client_notification_endpoint IS NOT NULL
+  WHERE a.id = $1 AND a.state IN ('approved', 'denied', 'void') AND NOT EXISTS (
+    SELECT 1 FROM notification n WHERE n.approval_id = a.id AND n.kind = 'ping' AND n.delivered_at IS NULL)`
 
 /** The row is locked before the clock is read: of polls that come at once one is in time. */
 const COUNT_POLL = `

@@ -130,7 +130,7 @@ const purposeCard = (purpose: string, agent: string): Html =>
     body: html`<blockquote class="quote"><span class="says">The words of ${seenText(agent)}; Writ has not checked them</span>${seenLongText(purpose)}</blockquote>`,
   })
 
-function approversRow({ approvers, votes, threshold }: ApprovalView): readonly [string, Html] | undefined {
+function approversRow({ approvers, votes, needs }: ApprovalView): readonly [string, Html] | undefined {
   if (approvers.length < 2) return undefined
   const names = new Map(approvers.map(({ id, name }) => [id, name]))
   const answers = votes.map(
@@ -139,8 +139,19 @@ function approversRow({ approvers, votes, threshold }: ApprovalView): readonly [
   )
   return [
     'Who may answer',
-    html`${seenText(approvers.map(({ name }) => name).join(', '))}; ${threshold === 1 ? 'one yes is enough' : html`${threshold} of them must say yes`}${answers.length > 0 && html`<ul>${answers}</ul>`}`,
+    html`${needs.map((need, n) => html`${n > 0 && html`<br>`}${needInWords(need, names, n > 0)}`)}${answers.length > 0 && html`<ul>${answers}</ul>`}`,
   ]
+}
+
+/** Each of several has to be met: those of every delegation of the chain are asked. */
+function needInWords(
+  { approvers, threshold }: ApprovalView['needs'][number],
+  names: ReadonlyMap<string, string>,
+  isMore: boolean,
+): Html {
+  const who = seenText(approvers.map((id) => names.get(id) ?? id).join(', '))
+  if (approvers.length === 1) return html`${isMore && 'and '}${who} must say yes`
+  return html`${isMore && 'and of '}${who}; ${threshold === 1 ? 'one yes is enough' : html`${threshold} of them must say yes`}`
 }
 
 function answerForm(approval: ApprovalView, signedIn: SignedIn): Html | undefined {
@@ -163,7 +174,7 @@ function stateNotice(approval: ApprovalView, principalId: string): Html | undefi
 }
 
 /** Where the approval stands, in a sentence. */
-function whatHappened({ state, votes, approvers, threshold }: ApprovalView, principalId: string): string {
+function whatHappened({ state, votes, approvers, needs }: ApprovalView, principalId: string): string {
   const own = votes.find(({ approver }) => approver === principalId)
   switch (state) {
     case 'approved':
@@ -181,10 +192,20 @@ function whatHappened({ state, votes, approvers, threshold }: ApprovalView, prin
     case 'expired':
       return 'its time ran out before it was answered or used.'
     case 'pending': {
-      const missing = threshold - votes.filter(({ isYes }) => isYes).length
-      if (own !== undefined)
-        return `you said ${own.isYes ? 'yes' : 'no'}; ${missing === 1 ? 'one more yes is needed' : `${missing} more must say yes`}.`
+      if (own !== undefined) return `you said ${own.isYes ? 'yes' : 'no'}; ${stillNeeded(needs, votes)}.`
       return approvers.some(({ id }) => id === principalId) ? 'it is open.' : 'it waits for somebody else.'
     }
   }
+}
+
+/** How many more have to say yes. Of several needs one yes may be for more than one, so they are not added up. */
+function stillNeeded(needs: ApprovalView['needs'], votes: ApprovalView['votes']): string {
+  const missing = needs.map(
+    ({ approvers, threshold }) =>
+      threshold - votes.filter(({ approver, isYes }) => isYes && approvers.includes(approver)).length,
+  )
+  const [only = 0, ...others] = missing.filter((count) => count > 0)
+  // A yes of somebody who is not active any more does not count.
+  if (only === 0 || others.length > 0) return 'others must say yes too'
+  return only === 1 ? 'one more yes is needed' : `${only} more must say yes`
 }

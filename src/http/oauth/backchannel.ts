@@ -1,5 +1,5 @@
 import type { Middleware } from 'koa'
-import { type IssuePorts, issueActionToken } from '../../commands/issue-action-token.ts'
+import { type AskPorts, askForApproval } from '../../commands/approvals/ask-for-approval.ts'
 import { soleElement } from '../../core/action/sole-element.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
 import type { Door } from '../door.ts'
@@ -10,7 +10,7 @@ import { readForm } from './read-form.ts'
 import type { FailureThrottle } from './throttle.ts'
 
 export interface BackchannelEndpointParts {
-  readonly ports: IssuePorts
+  readonly ports: AskPorts
   readonly throttle: FailureThrottle
   /** The nonce to offer with every answer; undefined where none is required (RFC 9449 §8). */
   readonly nextNonce: (() => string) | undefined
@@ -43,11 +43,11 @@ export function backchannelEndpoint({
     const otherwise = refuseOtherAuthentication(context.req, form)
     if (otherwise !== undefined) return answerOAuthError(context, otherwise)
     if (!form.has('subject_token') && askForDelegation !== undefined) return askForDelegation(context, form)
-    await askForApproval(context, form, { ports, throttle })
+    await answerAsked(context, form, { ports, throttle })
   }
 }
 
-async function askForApproval(
+async function answerAsked(
   context: Door,
   form: ReadonlyMap<string, string>,
   { ports, throttle }: Pick<BackchannelEndpointParts, 'ports' | 'throttle'>,
@@ -56,16 +56,14 @@ async function askForApproval(
   if (isRefusal(parameters)) return answerOAuthError(context, parameters)
   const element = soleElement(parameters.authorizationDetails)
   if (isRefusal(element)) return answerOAuthError(context, element)
-  const outcome = await issueActionToken(ports, {
-    ...{ ...parameters, element, always: true },
+  const outcome = await askForApproval(ports, {
+    ...{ ...parameters, element },
     evidence: clientEvidence(context.req, form, `${ports.issuer}/backchannel`),
     requestId: context.state.requestId,
   })
   switch (outcome.kind) {
     case 'refused':
       return answerRefused(context, outcome, throttle)
-    case 'issued':
-      throw new Error('nothing is issued where a yes is asked for')
     case 'pending': {
       context.set('Cache-Control', 'no-store')
       const { authReqId, expiresInSeconds, intervalSeconds } = outcome

@@ -1,5 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { fetchCompatible } from '../../../src/adapters/net/fetch-compatible.ts'
 import { GuardedFetchError, type GuardedFetchOptions, guardedFetch } from '../../../src/adapters/net/guarded-fetch.ts'
@@ -265,5 +265,33 @@ describe('the guard as a fetch', () => {
     const fetchLike = fetchCompatible(guardedFetch({ allowLoopback: false }))
     await expect(fetchLike('https://127.0.0.1/', around)).rejects.toThrow(GuardedFetchError)
     await expect(fetchLike('https://[::ffff:127.0.0.1]/')).rejects.toThrow(GuardedFetchError)
+  })
+})
+
+describe('an answer that is none', () => {
+  /** Says this as soon as it is asked anything, and leaves the connection open. */
+  const saying = async (text: string): Promise<{ readonly port: number; readonly close: () => void }> => {
+    const server = createTcpServer((socket) => {
+      socket.on('error', () => {})
+      socket.once('data', () => socket.write(text))
+    })
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+    return { port: (server.address() as AddressInfo).port, close: () => server.close() }
+  }
+
+  test.each([
+    ['it changes the protocol', 'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n'],
+    ['it goes on for ever before it begins', 'HTTP/1.1 100 Continue\r\n\r\n'],
+    ['it has no end', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n'],
+    ['it is not HTTP', '220 mail.example ESMTP\r\n'],
+  ])('%s: the request ends, and its place is free again', { timeout: 10_000 }, async (_, text) => {
+    const { port, close } = await saying(text)
+    const fetchOnce = guardedFetch({ allowLoopback: true, timeoutSeconds: 1, maxConcurrent: 1 })
+    for (let i = 0; i < 2; i++) {
+      expect(await kindOf(fetchOnce(`http://127.0.0.1:${port}/`, { method: 'POST', body: '{}' }))).toMatch(
+        /^(?:timed_out|unreachable|unexpected_answer)$/,
+      )
+    }
+    close()
   })
 })

@@ -32,12 +32,14 @@ describe('text that an agent wrote', () => {
     ['no-break space', 'a\u00a0b', 'U+00A0'],
     ['hangul filler', 'a\u3164b', 'U+3164'],
     ['variation selector', 'a\ufe0fb', 'U+FE0F'],
+    ['combining grapheme joiner', 'a\u034fb', 'U+034F'],
+    ['khmer inherent vowel', 'a\u17b4b', 'U+17B4'],
     ['tag character', 'a\u{e0041}b', 'U+E0041'],
     ['lone surrogate', 'a\ud800b', 'U+D800'],
   ])('names a %s', (_name, text, code) => {
     const markup = shown(seenText(text))
     expect(markup).toContain(`>${code}</span>`)
-    expect(markup).not.toMatch(/\p{C}|\u00a0|\u3164|\ufe0f/u)
+    expect(markup).not.toMatch(/\p{C}|\u00a0|\u3164|\ufe0f|\p{Default_Ignorable_Code_Point}/u)
     expect(markup).toMatch(/^<bdi class="seen">/)
   })
 
@@ -65,6 +67,8 @@ describe('names that look like others', () => {
     ['bücher.de', 'ü is U+00FC'],
     ['https://xn--80ak6aa92e.com/', 'xn--'],
     ['Dear pаypal team', 'Latin and Cyrillic'],
+    ['ｐａｙｐａｌ', 'only look like plain ones: ｐ is U+FF50'],
+    ['pay 𝐁𝐨𝐛', 'only look like plain ones'],
   ])('%s', (text, expected) => {
     const warning = lookAlikeWarning(text)
     if (expected === undefined) expect(warning).toBeUndefined()

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Browser, csrfOf } from '../../support/browser.ts'
-import { type Answer, oauthRequest, send } from '../../support/clients.ts'
+import { given, newAgent } from '../../support/chain.ts'
+import { type Answer, exchange, oauthRequest, send } from '../../support/clients.ts'
 import { delegating } from '../../support/delegating.ts'
 import { type People, peopleOf } from '../../support/people.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
@@ -136,6 +137,33 @@ describe('the page of an approval', () => {
     expect((await carols.get(path)).text).toContain('<bdi class="seen">Bob</bdi> said yes')
     expect((await say(carols, path, 'approve')).status).toBe(303)
   })
+})
+
+test('where delegations of a chain ask different people, each of them is said to be needed', async () => {
+  const boss = await people.register({ name: 'Boss' })
+  const world = await createWorld(server, {
+    delegation: { approval: { mode: 'each', approvers: [boss] }, delegable: { max_depth: 1 } },
+  })
+  const helper = await newAgent(world)
+  const child = await given(
+    world.issuer,
+    { agent: world.agent, subjectToken: world.delegation.subjectToken },
+    helper,
+    [{ type: 'email_send', to: ['bob@example.com'], subject: 'Minutes', body: 'Hello', locations: [world.identifier] }],
+    { approval: '"each"' },
+  )
+  const wish = { subjectToken: child.subjectToken, resource: world.identifier, action: world.action }
+  const answer = await exchange(world.issuer, helper, wish)
+  expect(answer.body.error, answer.text).toBe('authorization_pending')
+  const path = new URL(answer.body.approval_uri).pathname
+  const [own, boss2] = [await people.signedIn(world.principal), await people.signedIn(boss)]
+  const page = await boss2.get(path)
+  expect(page.text).not.toContain('one yes is enough')
+  expect(page.text.match(/must say yes/g)).toHaveLength(2)
+  expect((await say(boss2, path, 'approve')).status).toBe(303)
+  expect((await boss2.get(path)).text).toContain('you said yes; one more yes is needed.')
+  expect((await say(own, path, 'approve')).status).toBe(303)
+  expect((await own.get(path)).text).toContain('you approved it.')
 })
 
 describe('what an agent wrote', () => {

@@ -18,7 +18,7 @@ export function actionMembers({ type: _, locations: __, ...members }: JsonObject
 function memberList(members: JsonObject, prefix: string, digestOnly: ReadonlySet<string>): Html {
   return html`<dl class="members">${Object.entries(members).map(
     ([name, value]) =>
-      html`<div><dt>${seenText(name)}</dt><dd>${valueMarkup(value, `${prefix}${name}`, digestOnly)}</dd></div>`,
+      html`<div><dt>${seenText(name)}${lookAlike(name)}</dt><dd>${valueMarkup(value, `${prefix}${name}`, digestOnly)}</dd></div>`,
   )}</dl>`
 }
 
@@ -39,8 +39,12 @@ const NONE: ReadonlySet<string> = new Set()
 
 function textOf(text: string): Html {
   if (text === '') return html`<span class="dim">empty text</span>`
+  return html`<div class="value">${seenLongText(text)}</div>${lookAlike(text)}`
+}
+
+function lookAlike(text: string): Html | undefined {
   const warning = lookAlikeWarning(text)
-  return html`<div class="value">${seenLongText(text)}</div>${warning !== undefined && html`<span class="look-alike">Look closely: ${warning}.</span>`}`
+  return warning === undefined ? undefined : html`<span class="look-alike">Look closely: ${warning}.</span>`
 }
 
 const unshown = (digest: string): Html =>

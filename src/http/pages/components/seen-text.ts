@@ -9,7 +9,7 @@ const SHOWN_CHARACTERS = 160
  * zero-width ones among them), separators and blanks but the ASCII space, unassigned and private ones, variation selectors.
  */
 const UNSEEN =
-  /[\p{C}\p{Zl}\p{Zp}\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u115f\u1160\u2800\u3164\uffa0]|\p{Variation_Selector}/u
+  /[\p{C}\p{Zl}\p{Zp}\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u115f\u1160\u2800\u3164\uffa0]|\p{Variation_Selector}|\p{Default_Ignorable_Code_Point}/u
 
 const NAMES: Readonly<Record<string, string>> = {
   ...{
@@ -79,6 +79,8 @@ export function lookAlikeWarning(text: string): string | undefined {
     const scripts = SCRIPTS.filter(([, letters]) => letters.test(word)).map(([name]) => name)
     if (scripts.length > 1) return `one word mixes ${scripts.join(' and ')} letters${listed(word)}`
   }
+  const drawn = DRAWN_AS_PLAIN.exec(text)?.[0]
+  if (drawn !== undefined) return `characters only look like plain ones${listed(drawn)}`
   const isOneWord = !/\s/.test(text)
   for (const place of text.match(isOneWord ? PLACE_OR_HOST : PLACE) ?? []) {
     if (/[^\p{ASCII}]/u.test(place)) return `an address or host has letters beyond ASCII${listed(place)}`
@@ -104,6 +106,9 @@ const SCRIPTS: readonly (readonly [name: string, letters: RegExp])[] = [
   ['Hebrew', /\p{Script=Hebrew}/u],
   ['Arabic', /\p{Script=Arabic}/u],
 ]
+
+/** Forms that are drawn like ASCII and are not: full width, and the letters and digits of formulas. */
+const DRAWN_AS_PLAIN = /[\uff01-\uff5e\u{1d400}-\u{1d7ff}]{1,6}/u
 
 /** An address, or what stands behind a scheme. Every repetition is bounded, so that no text takes longer than its length. */
 const PLACE = /[\p{L}\p{M}\p{N}._%+-]{1,64}@[\p{L}\p{M}\p{N}.-]{1,255}|[a-z][a-z0-9+.-]{0,20}:\/\/[^\s/?#]{1,255}/gu
