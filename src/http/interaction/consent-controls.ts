@@ -5,7 +5,8 @@ import { type Html, html } from '../pages/html.ts'
 
 /** The field, or fields, by which one thing is made narrower; filled in with what was answered before. */
 export function controlField(control: Control, answers: Answers | undefined): Html {
-  const { name, path } = control
+  const { name } = control
+  const path = inWords(control.path)
   const value = answers?.get(name)
   switch (control.kind) {
     case 'choices':
@@ -32,6 +33,9 @@ export function controlField(control: Control, answers: Answers | undefined): Ht
       return check({ name, value: 'on', label: html`${path}: must be absent`, isChecked: value !== undefined })
   }
 }
+
+/** `each of to`, where the elements of a list are meant. */
+const inWords = (path: string) => (path.endsWith('[]') ? `each of ${path.slice(0, -2)}` : path)
 
 function textArea(name: string, label: string, hint: string, value: string): Html {
   return html`<div class="field"><label for="${name}">${label}</label><p class="hint" id="${name}-hint">${hint}</p>

@@ -316,7 +316,8 @@ describe('an answer of a provider signs nobody in', () => {
       state: url.searchParams.get('state') ?? '',
       iss: upstream.issuer,
     })
-    refused({ browser, answer: await browser.get(`/sign-in/upstream/real/callback?${query}`) })
+    const answer = await browser.get(`/sign-in/upstream/real/callback?${query}`)
+    expect(refused({ browser, answer })).toContain('did not start this sign-in')
     expect(liar.codes).not.toContain('mixed')
   })
 
