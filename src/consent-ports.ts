@@ -28,7 +28,7 @@ export interface OidcModels {
   readonly remove: (model: string, id: string) => Promise<void>
   readonly removeByGrant: (model: string, grantId: string) => Promise<void>
   readonly findConsent: (model: ConsentModel, handle: string) => Promise<StoredConsent | undefined>
-  /** Requests of the backchannel that wait for a principal, the oldest first; at most 100. */
+  /** Requests of the backchannel that wait for a principal, those that end first come first; at most 101. */
   readonly waitingFor: (principalId: string) => Promise<readonly StoredConsent[]>
 }
 

@@ -3,8 +3,8 @@ import type { ModelPayload, OidcModels } from '../../consent-ports.ts'
 import type { KeyEncryption } from '../keys/key-encryption.ts'
 import type { Query } from './open-database.ts'
 
-/** Backchannel requests of one principal that are looked at. */
-const MAX_WAITING = 100
+/** Backchannel requests of one principal that are looked at: one more than may wait for him. */
+const MAX_WAITING = 101
 
 interface Row {
   readonly id_hash: Uint8Array

@@ -18,6 +18,8 @@ export type {
 
 /** Requests of one agent that may wait for one principal. */
 export const MAX_WAITING = 20
+/** Requests of all agents that may wait for one principal: his inbox shows them all. */
+const MAX_WAITING_OF_ALL = 100
 
 /** A request of the backchannel that waits for a principal. */
 export interface PendingConsent {
@@ -37,17 +39,25 @@ export async function listPendingConsents(
   return (await models.waitingFor(principalId)).map(toPending)
 }
 
-/** Whether an agent may ask a principal for one thing more. */
+/**
+ * Whether an agent may ask a principal for one thing more.
+ *
+ * @param isStored it has asked: of many that were let in at once because none of them saw the others, those are refused now that
+ * are too many. Rather all of them than one too many.
+ */
 export async function admitConsent(
   ports: { readonly models: Pick<OidcModels, 'waitingFor'> },
   principalId: string,
   agentId: string,
+  { isStored }: { readonly isStored: boolean },
 ): Promise<Refusal | undefined> {
-  const waiting = (await listPendingConsents(ports, principalId)).filter((one) => one.agentId === agentId)
-  return waiting.length < MAX_WAITING
-    ? undefined
-    : refuse('approvals_full', `${MAX_WAITING} requests wait for this principal already`)
+  const waiting = await listPendingConsents(ports, principalId)
+  const own = waiting.filter((one) => one.agentId === agentId)
+  const itself = isStored ? 0 : 1
+  return own.length + itself > MAX_WAITING || waiting.length + itself > MAX_WAITING_OF_ALL ? FULL : undefined
 }
+
+const FULL = refuse('approvals_full', 'too many requests wait for this principal already')
 
 function toPending({ handle, payload, expiresAt }: StoredConsent): PendingConsent {
   const params = typeof payload.params === 'object' && payload.params !== null ? payload.params : {}

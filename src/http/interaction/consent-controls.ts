@@ -6,7 +6,8 @@ import { type Html, html } from '../pages/html.ts'
 /** The field, or fields, by which one thing is made narrower; filled in with what was answered before. */
 export function controlField(control: Control, answers: Answers | undefined): Html {
   const { name } = control
-  const path = inWords(control.path)
+  // A name of a member may be the agent's.
+  const path = seenText(inWords(control.path))
   const value = answers?.get(name)
   switch (control.kind) {
     case 'choices':
@@ -17,18 +18,18 @@ export function controlField(control: Control, answers: Answers | undefined): Ht
         }),
       )}</fieldset>`
     case 'only':
-      return textArea(name, `${path}: only these`, 'One on each line. Empty: as it was asked for.', value ?? '')
+      return textArea(name, html`${path}: only these`, 'One on each line. Empty: as it was asked for.', value ?? '')
     case 'min':
-      return field({ name, label: `${path}: at least`, value: value ?? control.limit, inputmode: 'decimal' })
+      return field({ name, label: html`${path}: at least`, value: value ?? control.limit, inputmode: 'decimal' })
     case 'max':
-      return field({ name, label: `${path}: at most`, value: value ?? control.limit, inputmode: 'decimal' })
+      return field({ name, label: html`${path}: at most`, value: value ?? control.limit, inputmode: 'decimal' })
     case 'items':
       return field({
-        ...{ name, label: `${path}: how many at most`, value: value ?? control.limit, inputmode: 'numeric' },
+        ...{ name, label: html`${path}: how many at most`, value: value ?? control.limit, inputmode: 'numeric' },
         ...(control.limit === '' && { hint: 'Empty: any number.' }),
       })
     case 'within':
-      return field({ name, label: `${path}: inside`, value: value ?? control.text, hint: 'Can be made longer.' })
+      return field({ name, label: html`${path}: inside`, value: value ?? control.text, hint: 'Can be made longer.' })
     case 'absent':
       return check({ name, value: 'on', label: html`${path}: must be absent`, isChecked: value !== undefined })
   }
@@ -37,7 +38,7 @@ export function controlField(control: Control, answers: Answers | undefined): Ht
 /** `each of to`, where the elements of a list are meant. */
 const inWords = (path: string) => (path.endsWith('[]') ? `each of ${path.slice(0, -2)}` : path)
 
-function textArea(name: string, label: string, hint: string, value: string): Html {
+function textArea(name: string, label: Html, hint: string, value: string): Html {
   return html`<div class="field"><label for="${name}">${label}</label><p class="hint" id="${name}-hint">${hint}</p>
 <textarea id="${name}" name="${name}" rows="2" aria-describedby="${name}-hint">${value}</textarea></div>`
 }

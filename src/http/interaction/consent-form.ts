@@ -62,10 +62,13 @@ export function periods(maxSeconds: number): readonly (readonly [seconds: number
 export const usualPeriod = (maxSeconds: number): number =>
   periods(maxSeconds).findLast(([seconds]) => seconds <= USUAL_SECONDS)?.[0] ?? maxSeconds
 
+/** An option of a list shows text alone: what would not be seen in it could not be named. */
+const PLAIN = /^[\x21-\x7e]+$/
+
 /** Members of the bounds that can be added up: those with a minimum or a maximum, and amounts. */
 export function summable(bounds: readonly Bound[]): readonly string[] {
   const paths = bounds.flatMap(({ json }) => amounts(json, ''))
-  return [...new Set(paths)].slice(0, 8)
+  return [...new Set(paths)].filter((path) => PLAIN.test(path)).slice(0, 8)
 }
 
 function amounts(value: JsonValue, path: string): string[] {

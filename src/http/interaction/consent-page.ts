@@ -87,7 +87,7 @@ function boundCard(
     aside: tag(risk, manner),
     body: html`${sentence !== undefined && html`<p class="sentence">${seenText(sentence)}</p>`}
 <p>Only at ${places.map((place, i) => html`${i > 0 && ', '}${placeText(place)}`)}.</p>
-<dl class="members">${members.map(({ path, may }) => html`<div><dt>${path}</dt><dd>${seenLongText(may)}${warning(may)}</dd></div>`)}</dl>
+<dl class="members">${members.map(({ path, may }) => html`<div><dt>${seenText(path)}</dt><dd>${seenLongText(may)}${warning(may)}</dd></div>`)}</dl>
 ${useless !== undefined && notice('warning', 'No action can fit this', seenText(useless))}
 ${controls.length > 0 && folded('Allow less of it', html`<div class="stack">${controls.map((control) => controlField(control, answers))}</div>`, answers !== undefined)}`,
     foot: check({

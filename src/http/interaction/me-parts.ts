@@ -13,6 +13,8 @@ import { type Html, html } from '../pages/html.ts'
 import { answerPage, type PageParts } from '../pages/page.ts'
 import type { Sessions, SignedIn } from '../pages/session.ts'
 
+export { isId } from '../pages/is-id.ts'
+
 export interface MeParts {
   readonly sessions: Pick<Sessions, 'requireSignedIn' | 'readGuardedForm'>
   readonly ports: OwnAffairsPorts &
@@ -76,10 +78,6 @@ export const answerFormRefused = (
     )}
 <p>${buttonLink({ label: 'Open the page again', href: back })}</p>`,
   })
-
-/** What ids are made of: whatever else a path holds is nowhere, and no question for the database. */
-export const isId = (text: string | undefined): text is string =>
-  text !== undefined && /^[A-Za-z0-9._-]{1,255}$/.test(text)
 
 /** One value of a query; a name that comes twice, an empty one and a long one are none. */
 export function queryValue(context: Context, name: string): string | undefined {

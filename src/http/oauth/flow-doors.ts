@@ -121,6 +121,8 @@ const isRegistered = (flow: FlowClient, uri: string | string[] | undefined) =>
 /** Why a browser that comes is not let on, and not sent back either. */
 async function visitProblem({ findFlowClient, visits, ports }: FlowDoorParts, context: Context) {
   const { client_id: id, redirect_uri: uri, response_mode: mode } = context.query
+  // As in a form: no text of ours has it, and no database takes it.
+  if (/%00/.test(context.querystring)) return NOT_TEXT
   // Whatever else goes wrong, the library would say it by the mode that is asked for: by a script that our pages do not run.
   if (mode !== undefined && mode !== 'query') return NOT_BY_QUERY
   // On the way back from our page nothing is named.
@@ -130,6 +132,7 @@ async function visitProblem({ findFlowClient, visits, ports }: FlowDoorParts, co
   return visits.take(id, ports.now()) ? undefined : TOO_MANY
 }
 
+const NOT_TEXT = { error: 'invalid_request', error_description: 'the query is not well encoded' }
 const NOT_BY_QUERY = { error: 'invalid_request', error_description: 'the response_mode must be query' }
 const TOO_MANY = {
   error: 'temporarily_unavailable',

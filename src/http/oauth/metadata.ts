@@ -33,6 +33,8 @@ export function serverMetadata(issuer: string, actionTypes: () => readonly strin
       authorization_endpoint: `${issuer}/authorize`,
       // (RFC 9126 §5)
       pushed_authorization_request_endpoint: `${issuer}/par`,
+      // Absent, it would say yes (RFC 9101 §10.5): those of PAR alone are taken (RFC 9126 §5).
+      request_uri_parameter_supported: false,
       // (RFC 9207 §3)
       authorization_response_iss_parameter_supported: true,
       response_types_supported: ['code'],

@@ -136,11 +136,16 @@ export function configuration(parts: ProviderParts): Configuration {
         },
         verifyUserCode: async ({ oidc }, account, userCode) => {
           if (userCode !== undefined) throw new errors.InvalidRequest("'user_code' is not supported")
-          const full = await admitConsent(parts, account.accountId, oidc.client?.clientId ?? '')
+          const full = await admitConsent(parts, account.accountId, oidc.client?.clientId ?? '', { isStored: false })
           if (full !== undefined) throw asProviderError(full)
         },
         // The request is stored; the principal finds it among what waits for him.
-        triggerAuthenticationDevice: async () => {},
+        triggerAuthenticationDevice: async (_context, request, account, client) => {
+          const full = await admitConsent(parts, account.accountId, client.clientId, { isStored: true })
+          if (full === undefined) return
+          await request.destroy()
+          throw asProviderError(full)
+        },
       },
       dPoP:
         parts.nonceSecret === undefined
@@ -170,7 +175,9 @@ export function configuration(parts: ProviderParts): Configuration {
     },
     findAccount: async (_context, id) => {
       const principal = await parts.ports.registry.read.entities.principal.find(id)
-      return principal?.status === 'active' ? { accountId: id, claims: () => ({ sub: id }) } : undefined
+      // A service does not sign in: it could never answer.
+      const canAnswer = principal?.status === 'active' && principal.kind !== 'service'
+      return canAnswer ? { accountId: id, claims: () => ({ sub: id }) } : undefined
     },
     fetch: (url, options) => parts.fetch(notificationEndpoint(String(url)), options),
     renderError: (context, out) => {

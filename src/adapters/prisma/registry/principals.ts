@@ -16,7 +16,12 @@ export function principalStore(client: TransactionClient): EntityStore<'principa
     },
     amend: async (id, version, { members, ...state }, now) => {
       const data = { ...members, ...state, version: version + 1, updatedAt: now }
-      return (await client.principal.updateMany({ where: { id, version }, data })).count === 1
+      if ((await client.principal.updateMany({ where: { id, version }, data })).count !== 1) return false
+      // Where he is signed in ends with it: whoever lets him go on does not let on who held his browser.
+      if (state.status === 'suspended') {
+        await client.login.updateMany({ where: { principalId: id, endedAt: null }, data: { endedAt: now } })
+      }
+      return true
     },
   }
 }

@@ -32,7 +32,7 @@ export const buttonLink = ({
 
 export interface FieldParts {
   readonly name: string
-  readonly label: string
+  readonly label: Html | string
   readonly type?: 'text' | 'email' | 'number' | 'date' | 'datetime-local'
   readonly value?: string
   /** What to write into it. */

@@ -14,6 +14,7 @@ import { card, facts, heading, list, tag } from '../components/parts.ts'
 import { seenText } from '../components/seen-text.ts'
 import { ago, time } from '../components/time.ts'
 import { type Html, html } from '../html.ts'
+import { idIn } from '../is-id.ts'
 import { answerPage } from '../page.ts'
 import type { Sessions, SignedIn } from '../session.ts'
 import { answerRefused } from '../sign-in/refused-page.ts'
@@ -42,7 +43,7 @@ export function loginRouter({ sessions, ports, now }: LoginRouterParts): Router 
   })
   router.post(`${PATH}/:id/end`, sessions.requireSignedIn, async (context) => {
     const form = await sessions.readGuardedForm(context)
-    const ended = isRefusal(form) ? form : await endLogin(ports, callOf(context), context.params.id ?? '')
+    const ended = isRefusal(form) ? form : await endLogin(ports, callOf(context), idIn(context.params.id))
     if (isRefusal(ended)) return answerRefused(context, ended, signedInOf(context))
     if (context.params.id === signedInOf(context).loginId) sessions.forget(context)
     goTo(context, PATH)

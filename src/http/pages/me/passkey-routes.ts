@@ -18,6 +18,7 @@ import { PASSKEY_SCRIPTS, passkeyForm } from '../components/passkey-form.ts'
 import { seenText } from '../components/seen-text.ts'
 import { ago, time } from '../components/time.ts'
 import { type Html, html } from '../html.ts'
+import { idIn } from '../is-id.ts'
 import { answerPage } from '../page.ts'
 import { challengeCookie } from '../passkey-challenge.ts'
 import type { Sealing } from '../sealed-cookie.ts'
@@ -71,13 +72,13 @@ export function passkeyRouter({ sessions, ports, sealing, now }: PasskeyRouterPa
     const form = await sessions.readGuardedForm(context)
     const refused = isRefusal(form)
       ? form
-      : await renamePasskey(ports, callOf(context), { id: context.params.id ?? '', label: form.get('label') ?? '' })
+      : await renamePasskey(ports, callOf(context), { id: idIn(context.params.id), label: form.get('label') ?? '' })
     if (refused !== undefined) return answerRefused(context, refused, signedInOf(context))
     goTo(context, PATH)
   })
   router.post(`${PATH}/:id/remove`, sessions.requireSignedIn, async (context) => {
     const form = await sessions.readGuardedForm(context)
-    const refused = isRefusal(form) ? form : await removePasskey(ports, callOf(context), context.params.id ?? '')
+    const refused = isRefusal(form) ? form : await removePasskey(ports, callOf(context), idIn(context.params.id))
     if (refused !== undefined) return answerRefused(context, refused, signedInOf(context))
     goTo(context, PATH)
   })
