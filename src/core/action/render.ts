@@ -10,11 +10,11 @@ const MAX_ELEMENTS = 10
 const PLAIN = /^[A-Za-z0-9@._:/?&=%+~#-]+$/
 /**
  * Characters that are not seen, or that make others be seen elsewhere: controls, format characters (among them the
- * bidirectional and zero-width ones), separators but the space, unassigned and private ones; and our own marks, so that no
- * value can forge them.
+ * bidirectional and zero-width ones), separators but the space, unassigned and private ones; and our own marks with what
+ * looks like them, so that no value can forge them.
  */
 const UNSEEN =
-  /[\p{C}\p{Zl}\p{Zp}\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u115f\u1160\u2800\u3164\uffa0“”⟨⟩]|[\u0334-\u0338]|[\u20d2-\u20e8]|\p{Me}|\p{Variation_Selector}|\p{Default_Ignorable_Code_Point}/gu
+  /[\p{C}\p{Zl}\p{Zp}\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u115f\u1160\u2800\u3164\uffa0“”⟨⟩\u201f\u2033\u2036\u275d\u275e\u301d\u301e\uff02\u2329\u232a\u3008\u3009]|[\u0334-\u0338]|[\u20d2-\u20e8]|\p{Me}|\p{Variation_Selector}|\p{Default_Ignorable_Code_Point}/gu
 
 /**
  * Renders the sentence that an approver reads: the words of the action type's template, and the parsed values.

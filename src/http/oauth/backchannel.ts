@@ -27,8 +27,8 @@ const MAX_NOTIFICATION_TOKEN_CHARACTERS = 1_024
 /**
  * `POST /backchannel` (CIBA Core §7): an agent asks for a yes to one action before it is stopped for want of it.
  *
- * The principal is always asked, whatever the rule of the delegation says: nothing is issued here, and nothing is approved but
- * by somebody. The poll at `/token` is the same as for an exchange that was answered `authorization_pending`.
+ * Somebody is always asked, and where no rule of the delegation says whom, the principal: nothing is issued here, and nothing
+ * is approved but by somebody. The poll at `/token` is the same as for an exchange that was answered `authorization_pending`.
  */
 export function backchannelEndpoint({
   ports,

@@ -41,6 +41,8 @@ describe('renderSentence', () => {
     ['a tag character', 'a\u{e0041}b', '“a⟨U+E0041⟩b”'],
     ['a variation selector', 'a\ufe0fb', '“a⟨U+FE0F⟩b”'],
     ['a quotation mark', 'x” and nothing else', '“x⟨U+201D⟩ and nothing else”'],
+    ['what looks like a quotation mark', 'x\u201f and nothing else', '“x⟨U+201F⟩ and nothing else”'],
+    ['what looks like a mark of ours', '\u3008none\u3009', '“⟨U+3008⟩none⟨U+3009⟩”'],
     ['letters of other scripts', 'Grüße 日本', '“Grüße 日本”'],
     ['an empty string', '', '“”'],
   ])('%s is shown', (_name, body, shown) => {
