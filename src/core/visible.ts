@@ -1,9 +1,10 @@
 /**
  * Characters that a terminal obeys instead of showing them, or that make others be seen elsewhere. What an agent wrote
  * comes by here (an action's values, a label), and may neither move the cursor nor turn words around. Blanks but the ASCII
- * space, and what is drawn as nothing, belong to them: two values that look the same are the same.
+ * space, and what is drawn as nothing, belong to them: two values that look the same are the same. So do marks that strike out.
  */
-const UNSEEN = /[\p{C}\p{Zl}\p{Zp}\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u2800]|\p{Default_Ignorable_Code_Point}/gu
+const UNSEEN =
+  /[\p{C}\p{Zl}\p{Zp}\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u2800]|[\u0334-\u0338]|[\u20d2-\u20e8]|\p{Me}|\p{Default_Ignorable_Code_Point}/gu
 
 const codeOf = (character: string) => (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')
 

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
+import { askAtBackchannel, poll } from '../support/approvals.ts'
 import { oauthRequest, send } from '../support/clients.ts'
 import { createWorld, type World } from '../support/world.ts'
 import { look, pressByKeyboard, setStage } from './support/story.ts'
 
-const stage = setStage(() => ({ approvalSeconds: 20 }))
+const stage = setStage()
 const ANYTHING = [{ type: 'email_send', to: { $any: true }, subject: { $any: true }, body: { $any: true } }]
 
 const asking = (approval: unknown = 'each', bounds?: readonly object[]) =>
@@ -79,13 +80,16 @@ test('of two tabs the second is told what the first has answered', async () => {
 
 test('what nobody answers in time is over, and an open page says so', async () => {
   const world = await asking()
-  const { path, poll } = await ask(world)
   const person = await stage.signIn(world.principal)
-  await person.open(path)
-  await person.page.getByText('Too late').waitFor({ timeout: 40_000 })
-  expect(await person.page.getByRole('button', { name: 'Approve' }).count()).toBe(0)
+  const { page } = person
+  await person.open('/me/approvals')
+  const asked = await askAtBackchannel(world, { requested_expiry: '20' })
+  await page.getByRole('link', { name: /bob@example\.com/ }).click({ timeout: 15_000 })
+  await page.getByRole('button', { name: 'Approve' }).waitFor()
+  await page.getByText('Too late').waitFor({ timeout: 40_000 })
+  expect(await page.getByRole('button', { name: 'Approve' }).count()).toBe(0)
   await look(person, 'approval-expired')
-  expect((await poll()).body.error).toBe('expired_token')
+  expect((await poll(world, asked.body.auth_req_id)).body.error).toBe('expired_token')
 })
 
 test('where two must say yes, the first is told that one is missing', async () => {

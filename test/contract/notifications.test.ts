@@ -249,6 +249,22 @@ describe('a ping (CIBA Core §10.2)', () => {
     await new Promise((done) => silent.close(done))
   })
 
+  test('does not keep others waiting: as many to one slow endpoint as there may be', async () => {
+    const url = await endpoint()
+    let connections = 0
+    const silent = createServer(() => {}).on('connection', () => connections++)
+    await new Promise<void>((done) => silent.listen(0, '127.0.0.1', done))
+    await pinging(`http://127.0.0.1:${(silent.address() as AddressInfo).port}/`)
+    for (let i = 0; i < 12; i++) await decide(await pingable(), 'approved')
+    await pinging(url)
+    await decide(await pingable(), 'approved')
+    deliver({ firstWaitSeconds: 60, webhook: { url: `${url}hook`, secret: SECRET } })
+    await until(() => received.length === 14)
+    expect(connections).toBe(2)
+    silent.closeAllConnections()
+    await new Promise((done) => silent.close(done))
+  })
+
   test('is sent by one of two processes', async () => {
     await pinging(await endpoint())
     for (let i = 0; i < 6; i++) await decide(await pingable(), 'approved')

@@ -12,6 +12,7 @@ describe('on a terminal', () => {
     ['variation selector', 'a\ufe0fb'],
     ['combining grapheme joiner', 'a\u034fb'],
     ['braille blank', 'a\u2800b'],
+    ['stroke through', 'a\u0336b'],
     ['tag character', 'a\u{e0041}b'],
   ])('%s is named, and in JSON it is written as an escape', (_, text) => {
     expect(visible(text)).toMatch(/^a⟨U\+[0-9A-F]{4,6}⟩/)
@@ -21,6 +22,6 @@ describe('on a terminal', () => {
   })
 
   test('letters of any script, and the space, are what they are', () => {
-    for (const text of ['Grüße an Łukasz', '東京', 'שלום', 'a b']) expect(visible(text)).toBe(text)
+    for (const text of ['Grüße an Łukasz', '東京', 'שלום', 'हिन्दी', 'a b']) expect(visible(text)).toBe(text)
   })
 })

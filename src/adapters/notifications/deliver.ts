@@ -18,8 +18,10 @@ export interface DeliveryParts {
   readonly firstWaitSeconds?: number
 }
 
-/** Messages that one process sends at a time: a slow endpoint holds up only itself. */
+/** Pings, and webhooks, that one process sends at a time: what agents' endpoints do holds up no webhook. */
 const MAX_AT_ONCE = 8
+/** To one agent's endpoint: a slow one holds up only itself. */
+const MAX_AT_ONE_ENDPOINT = 2
 /** Unit: seconds. */
 const MAX_WAIT_SECONDS = 300
 
@@ -44,10 +46,15 @@ interface Due {
  * sending loses nothing, and what it sent is sent again at worst. An approval of before a restore is void: nobody is told of it.
  */
 const TAKE = `
-  WITH due AS (
-    SELECT n.id FROM notification n JOIN approval a ON a.id = n.approval_id
-    WHERE n.delivered_at IS NULL AND n.next_try_at <= now() AND n.expires_at > now() AND n.kind = ANY ($1::text[])
-      AND NOT EXISTS (SELECT 1 FROM generation g WHERE a.created_at <= g.restored_at)
+  WITH waiting AS (
+    SELECT n.id, row_number() OVER (PARTITION BY n.url ORDER BY n.next_try_at) AS place
+    FROM notification n JOIN approval a ON a.id = n.approval_id
+    WHERE n.delivered_at IS NULL AND n.next_try_at <= now() AND n.expires_at > now() AND n.kind = $1
+      AND (n.url IS NULL OR n.url <> ALL ($5::text[]))
+      AND NOT EXISTS (SELECT 1 FROM generation g WHERE a.created_at <= g.restored_at)),
+  due AS (
+    SELECT n.id FROM notification n JOIN waiting w ON w.id = n.id
+    WHERE (n.kind <> 'ping' OR w.place <= ${MAX_AT_ONE_ENDPOINT}) AND n.delivered_at IS NULL AND n.next_try_at <= now()
     ORDER BY n.next_try_at LIMIT $2::int FOR UPDATE OF n SKIP LOCKED),
   taken AS (
     UPDATE notification n SET attempts = n.attempts + 1, next_try_at = now() + make_interval(
@@ -70,26 +77,29 @@ const FAILED = `UPDATE notification SET failure = $2, expires_at = CASE WHEN $3:
  */
 export function startDelivering(parts: DeliveryParts): { readonly stop: () => Promise<void> } {
   const { query, webhook, onFault, pollMilliseconds = 1_000, firstWaitSeconds = 15 } = parts
-  const kinds = webhook === undefined ? ['ping'] : ['ping', 'webhook']
-  const underWay = new Set<Promise<void>>()
+  const kinds = webhook === undefined ? (['ping'] as const) : (['ping', 'webhook'] as const)
+  const underWay = { ping: new Map<Promise<void>, string | null>(), webhook: new Map<Promise<void>, string | null>() }
   const controller = new AbortController()
   let looking: Promise<void> | undefined
   let timer: NodeJS.Timeout
 
-  const look = async () => {
-    const free = MAX_AT_ONCE - underWay.size
+  const look = async (kind: Due['kind']) => {
+    const sendings = underWay[kind]
+    const free = MAX_AT_ONCE - sendings.size
     if (free <= 0) return
-    for (const due of await query<Due>(TAKE, [kinds, free, firstWaitSeconds, MAX_WAIT_SECONDS], 'take_notifications')) {
+    const busy = [...new Set(sendings.values())].filter((url) => url !== null)
+    const taken = [kind, free, firstWaitSeconds, MAX_WAIT_SECONDS, busy]
+    for (const due of await query<Due>(TAKE, taken, 'take_notifications')) {
       const sending: Promise<void> = deliver(parts, due, controller.signal)
         .catch((error: unknown) => {
           if (!controller.signal.aborted) onFault(error)
         })
-        .finally(() => underWay.delete(sending))
-      underWay.add(sending)
+        .finally(() => sendings.delete(sending))
+      sendings.set(sending, due.url)
     }
   }
   const tick = async () => {
-    looking = look().catch(onFault)
+    looking = Promise.all(kinds.map((kind) => look(kind).catch(onFault))).then(() => {})
     await looking
     if (!controller.signal.aborted) timer = setTimeout(tick, pollMilliseconds).unref()
   }
@@ -99,7 +109,7 @@ export function startDelivering(parts: DeliveryParts): { readonly stop: () => Pr
       controller.abort(new Error('the server stops'))
       clearTimeout(timer)
       await looking
-      await Promise.all(underWay)
+      await Promise.all([...underWay.ping.keys(), ...underWay.webhook.keys()])
     },
   }
 }

@@ -35,6 +35,9 @@ export const ShownApproval = z.looseObject({
 })
 export type ShownApproval = z.infer<typeof ShownApproval>
 
+/** One long name moves nothing out of sight. Unit: characters. */
+const MAX_PATH_WIDTH = 40
+
 /** Everything that an approver is to see: the sentence, every member in full, who asks, and the agent's words apart. */
 export function explainApprovalRequest(
   approval: ShownApproval,
@@ -46,7 +49,7 @@ export function explainApprovalRequest(
     return name === undefined || name === id ? visible(id) : `${visible(id)} (${visible(name)})`
   }
   const members = membersOf(approval.action, '', new Set(approval.digest_only))
-  const width = Math.max(0, ...members.map(({ path }) => path.length))
+  const width = members.reduce((widest, { path }) => Math.max(widest, Math.min(path.length, MAX_PATH_WIDTH)), 0)
   const facts: readonly (readonly [string, string])[] = [
     ['state', paintStatus(paint, visible(approval.state))],
     [

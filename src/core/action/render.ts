@@ -14,7 +14,7 @@ const PLAIN = /^[A-Za-z0-9@._:/?&=%+~#-]+$/
  * value can forge them.
  */
 const UNSEEN =
-  /[\p{C}\p{Zl}\p{Zp}\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u115f\u1160\u2800\u3164\uffa0“”⟨⟩]|\p{Variation_Selector}|\p{Default_Ignorable_Code_Point}/gu
+  /[\p{C}\p{Zl}\p{Zp}\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u115f\u1160\u2800\u3164\uffa0“”⟨⟩]|[\u0334-\u0338]|[\u20d2-\u20e8]|\p{Me}|\p{Variation_Selector}|\p{Default_Ignorable_Code_Point}/gu
 
 /**
  * Renders the sentence that an approver reads: the words of the action type's template, and the parsed values.

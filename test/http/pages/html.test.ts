@@ -34,6 +34,9 @@ describe('text that an agent wrote', () => {
     ['variation selector', 'a\ufe0fb', 'U+FE0F'],
     ['combining grapheme joiner', 'a\u034fb', 'U+034F'],
     ['khmer inherent vowel', 'a\u17b4b', 'U+17B4'],
+    ['stroke through', 'a\u0336b', 'U+0336'],
+    ['enclosing circle', 'a\u20ddb', 'U+20DD'],
+    ['fourth mark on one letter', 'a\u0301\u0302\u0303\u0304b', 'U+0304'],
     ['tag character', 'a\u{e0041}b', 'U+E0041'],
     ['lone surrogate', 'a\ud800b', 'U+D800'],
   ])('names a %s', (_name, text, code) => {

@@ -6,10 +6,15 @@ const SHOWN_CHARACTERS = 160
 
 /**
  * Characters that are not seen or that make others be seen elsewhere: controls, format characters (bidirectional and
- * zero-width ones among them), separators and blanks but the ASCII space, unassigned and private ones, variation selectors.
+ * zero-width ones among them), separators and blanks but the ASCII space, unassigned and private ones, variation selectors,
+ * and marks that strike out or enclose what stands before them.
  */
 const UNSEEN =
-  /[\p{C}\p{Zl}\p{Zp}\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u115f\u1160\u2800\u3164\uffa0]|\p{Variation_Selector}|\p{Default_Ignorable_Code_Point}/u
+  /[\p{C}\p{Zl}\p{Zp}\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u115f\u1160\u2800\u3164\uffa0]|[\u0334-\u0338]|[\u20d2-\u20e8]|\p{Me}|\p{Variation_Selector}|\p{Default_Ignorable_Code_Point}/u
+
+/** A mark on the letter before it, and as many on one as any script has: more of them reach into other lines. */
+const MARK = /\p{M}/u
+const MAX_MARKS = 3
 
 const NAMES: Readonly<Record<string, string>> = {
   ...{
@@ -46,9 +51,11 @@ function named(character: string): Html {
 export function seenText(text: string): Html {
   const pieces: Insertion[] = []
   let plain = ''
+  let marks = 0
   // By code point: half of a pair is a character of its own, and is named.
   for (const character of text) {
-    if (!UNSEEN.test(character)) {
+    marks = MARK.test(character) ? marks + 1 : 0
+    if (marks <= MAX_MARKS && !UNSEEN.test(character)) {
       plain += character
       continue
     }
