@@ -157,6 +157,7 @@ const PROOFS: Readonly<Record<string, (value: unknown) => unknown>> = {
   device_authorization_endpoint: async (value) => expect(value).toBe(`${server.issuer}/device_authorization`),
   backchannel_authentication_endpoint: async (value) => expect(value).toBe(`${server.issuer}/backchannel`),
   backchannel_token_delivery_modes_supported: isThe(['poll', 'ping']),
+  request_uri_parameter_supported: isThe(false),
   authorization_response_iss_parameter_supported: isThe(true),
   response_types_supported: isThe(['code']),
   response_modes_supported: isThe(['query']),

@@ -45,7 +45,8 @@ export interface UpstreamSettings {
 /** How long what a provider says of itself is used. Unit: milliseconds. */
 const DISCOVERED_MILLISECONDS = 3_600_000
 const TIMEOUT_SECONDS = 10
-const MAX_SUBJECT = 255
+/** (OpenID Connect Core 1.0 §2): ASCII, and of it what can be stored and shown. */
+const SUBJECT = /^[\x20-\x7e]{1,255}$/
 const MAX_REASON = 300
 
 /**
@@ -116,7 +117,7 @@ export function upstreamProvider(settings: UpstreamSettings): UpstreamProvider {
           ...{ expectedState: state, expectedNonce: nonce, pkceCodeVerifier: codeVerifier, idTokenExpected: true },
         })
         const claims = tokens.claims()
-        if (claims === undefined || claims.iss !== issuer || claims.sub.length > MAX_SUBJECT) return NOT_GOOD
+        if (claims === undefined || claims.iss !== issuer || !SUBJECT.test(claims.sub)) return NOT_GOOD
         return { issuer, subject: claims.sub, claims: await completed(configuration, tokens.access_token, claims) }
       } catch (error) {
         return failed(error)

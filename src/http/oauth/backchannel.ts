@@ -42,6 +42,11 @@ export function backchannelEndpoint({
     if (isRefusal(form)) return answerOAuthError(context, form)
     const otherwise = refuseOtherAuthentication(context.req, form)
     if (otherwise !== undefined) return answerOAuthError(context, otherwise)
+    // It becomes part of a header when somebody has answered; then it is too late to refuse it.
+    const token = form.get('client_notification_token')
+    if (token !== undefined && !isBearer(token)) {
+      return answerOAuthError(context, refuse('request_malformed', '"client_notification_token" is no bearer token'))
+    }
     if (!form.has('subject_token') && askForDelegation !== undefined) return askForDelegation(context, form)
     await answerAsked(context, form, { ports, throttle })
   }
@@ -94,14 +99,10 @@ function backchannelParameters(form: ReadonlyMap<string, string>): BackchannelPa
   if (expiry !== undefined && !/^[1-9][0-9]{0,8}$/.test(expiry)) {
     return malformed('"requested_expiry" must be a whole number of seconds')
   }
-  const notificationToken = form.get('client_notification_token')
-  if (notificationToken !== undefined && !isBearer(notificationToken)) {
-    return malformed('"client_notification_token" is no bearer token')
-  }
   return {
     ...parameters,
     lifetimeSeconds: expiry === undefined ? undefined : Number(expiry),
-    notificationToken,
+    notificationToken: form.get('client_notification_token'),
   }
 }
 

@@ -71,6 +71,8 @@ describe('an agent asks a principal who is elsewhere', () => {
     ['with a message of several lines', { binding_message: 'a\nb' }, 'invalid_binding_message'],
     ['with a user code', { user_code: '1234' }, 'invalid_request'],
     ['with a context', { request_context: '{}' }, 'invalid_request'],
+    ['with a token for its ping that is none', { client_notification_token: 'a\r\nb' }, 'invalid_request'],
+    ['with one that no header takes', { client_notification_token: '\u2192' }, 'invalid_request'],
   ])('asking %s is refused', async (_, change, error) => {
     expect((await ask(change)).body).toMatchObject({ error })
   })

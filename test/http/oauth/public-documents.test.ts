@@ -39,6 +39,7 @@ describe('metadata', () => {
       ],
       authorization_endpoint: `${server.issuer}/authorize`,
       pushed_authorization_request_endpoint: `${server.issuer}/par`,
+      request_uri_parameter_supported: false,
       authorization_response_iss_parameter_supported: true,
       response_types_supported: ['code'],
       response_modes_supported: ['query'],

@@ -236,6 +236,7 @@ describe('an answer of a provider signs nobody in', () => {
     ['of another issuer', { claims: { iss: 'https://other.example' } }],
     ['that is over', { claims: { exp: 1 } }],
     ['without a subject', { claims: { sub: undefined } }],
+    ['with a subject that no database takes', { claims: { sub: 'a\0' } }],
     ['signed by another key', { signedBy: 'another key' }],
     ['signed by nobody', { signedBy: 'nobody' }],
     ['signed by the secret of the client', { signedBy: 'the client secret' }],
