@@ -91,6 +91,7 @@ describe('the directory', () => {
       agentId: story.agent,
       agent: { id: story.agent, status: 'active', version: 1, limits: { max_uses: 9 } },
       principal: { id: story.principal, status: 'suspended' },
+      approval: { mode: 'none' },
     }
     expect(await (await open()).delegation(story.delegation, 'fresh')).toEqual({
       ...common,
