@@ -10,9 +10,7 @@ import type {
   RegisteredEnrolment,
   RegisteredInstance,
   RegisteredKey,
-  RegisteredSignInLink,
   RegisteredSigningKey,
-  RegisteredUpstreamIdentity,
 } from '../../admin-ports.ts'
 import { type Refusal, refuse } from '../../core/refusal.ts'
 import type { AdminPorts } from './change-call.ts'
@@ -95,27 +93,21 @@ export async function lookUpEnrolments(
 }
 
 /** Sign-in links of a principal, newest first. */
-export async function lookUpSignInLinks(
-  ports: ReadPorts,
-  principalId: string,
-  page: Page,
-): Promise<readonly RegisteredSignInLink[] | Refusal> {
-  const principal = await ports.registry.read.entities.principal.find(principalId)
-  return principal === undefined
-    ? refuse('not_found', 'there is none of this id')
-    : ports.registry.read.signInLinks.page(principalId, page)
-}
+export const lookUpSignInLinks = (ports: ReadPorts, principalId: string, page: Page) =>
+  ofPrincipal(ports, principalId, () => ports.registry.read.signInLinks.page(principalId, page))
 
 /** The accounts elsewhere by which a principal signs in. */
-export async function lookUpUpstreamIdentities(
-  ports: ReadPorts,
+export const lookUpUpstreamIdentities = (ports: ReadPorts, principalId: string, page: Page) =>
+  ofPrincipal(ports, principalId, () => ports.registry.read.upstreamIdentities.page(principalId, page))
+
+/** What belongs to a principal, if there is one of this id. */
+async function ofPrincipal<Item>(
+  { registry }: ReadPorts,
   principalId: string,
-  page: Page,
-): Promise<readonly RegisteredUpstreamIdentity[] | Refusal> {
-  const principal = await ports.registry.read.entities.principal.find(principalId)
-  return principal === undefined
-    ? refuse('not_found', 'there is none of this id')
-    : ports.registry.read.upstreamIdentities.page(principalId, page)
+  read: () => Promise<readonly Item[]>,
+): Promise<readonly Item[] | Refusal> {
+  const principal = await registry.read.entities.principal.find(principalId)
+  return principal === undefined ? refuse('not_found', 'there is none of this id') : read()
 }
 
 export async function lookUpDelegation(ports: ReadPorts, id: string): Promise<RegisteredDelegation | Refusal> {
