@@ -4,7 +4,7 @@
 // all are, this takes about 50 ms. Progress goes to standard error, the output of a step only when it fails.
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { waitForLock } from './setup-lock.mjs'
@@ -134,6 +134,8 @@ async function build() {
   const inputs = buildInputs()
   rmSync(join(ROOT, 'dist'), { recursive: true, force: true })
   await run('tsc', process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], process.env)
+  // The command line is linked to, as docs/cli.md says; a compiler makes nothing executable.
+  chmodSync(join(ROOT, 'dist/cli/main.js'), 0o755)
   writeStamp('dist', inputs)
 }
 

@@ -13,6 +13,8 @@ import type { SigningKeyFacts, SigningKeyStatus } from './core/token/signing-key
 import type { IdempotencyClaim, IdempotencyKeys, StoredAnswer } from './idempotency-ports.ts'
 import type { CounterReader, Counting } from './limit-ports.ts'
 import type {
+  PasskeyReader,
+  PasskeyStore,
   SignInLinkReader,
   SignInLinkStore,
   UpstreamIdentityReader,
@@ -24,6 +26,8 @@ import type {
 export type { AdminRecord, AuditRecord, RecordFilter, RecordReader, Stop, StopStore } from './account-ports.ts'
 export type { IdempotencyClaim, IdempotencyKeys, IdempotencyRequest, StoredAnswer } from './idempotency-ports.ts'
 export type {
+  PasskeyStore,
+  RegisteredPasskey,
   RegisteredSignInLink,
   RegisteredUpstreamIdentity,
   SignInLinkStore,
@@ -327,6 +331,7 @@ export interface RegistryReader {
   readonly instances: InstanceReader
   readonly enrolments: EnrolmentReader
   readonly signInLinks: SignInLinkReader
+  readonly passkeys: PasskeyReader
   readonly upstreamIdentities: UpstreamIdentityReader
   readonly downstreamRules: DownstreamRuleReader
   readonly delegations: DelegationReader
@@ -351,6 +356,7 @@ export interface RegistryWriter {
   readonly instances: InstanceStore
   readonly enrolments: EnrolmentStore
   readonly signInLinks: SignInLinkStore
+  readonly passkeys: PasskeyStore
   readonly upstreamIdentities: UpstreamIdentityStore
   readonly downstreamRules: DownstreamRuleStore
   readonly delegations: DelegationStore

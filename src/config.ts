@@ -42,8 +42,8 @@ export const Config = z
       .regex(/^[A-Za-z0-9_-]{43}$/, 'must be 32 bytes as 43 characters of base64url')
       .optional(),
     /** In production the embedded database must be chosen, it is not fallen back to. */
-    allowEmbeddedDatabase: z.boolean().default(false),
-    production: z.boolean().default(false),
+    allowEmbeddedDatabase: z.boolean('must be true or false').default(false),
+    production: z.boolean('must be true or false').default(false),
     /** How long an action token lives where its resource does not say. Unit: seconds. */
     actionTokenSeconds: Seconds.max(300).default(60),
     /** How long an agent token or an administrator's token lives. Unit: seconds. */
@@ -67,13 +67,13 @@ export const Config = z
     /** OpenID providers by which principals may sign in. */
     upstream: z.array(UpstreamConfig).max(10).default([]),
     /** Demand a server-chosen nonce in every DPoP proof (RFC 9449 §8). */
-    requireDpopNonce: z.boolean().default(false),
+    requireDpopNonce: z.boolean('must be true or false').default(false),
     /** Whether an administrator may record a delegation of a principal of kind `person`. */
-    administratorsGrantForPersons: z.boolean().default(true),
+    administratorsGrantForPersons: z.boolean('must be true or false').default(true),
     /** Where others are asked over https: ping endpoints, webhooks, upstream issuers. Nothing else is connected to. */
     outboundPorts: z.array(Port.min(1)).min(1).max(100).default([443]),
     /** Development: pings, webhooks and upstream issuers may be on this machine, by http too. */
-    allowLoopbackRequests: z.boolean().default(false),
+    allowLoopbackRequests: z.boolean('must be true or false').default(false),
     /** Who is told of every new approval. Absent: nobody. */
     approvalWebhookUrl: z.url().max(2_048).optional(),
     /** What webhooks are signed with (Standard Webhooks): `whsec_` and 24 to 64 bytes, base64. */
@@ -90,7 +90,7 @@ export const Config = z
     /** How long SIGTERM waits for requests in flight. Unit: seconds. */
     drainSeconds: Seconds.max(600).default(15),
     /** Turn requests away with 503 while there is more to do than can be done. */
-    shedOverload: z.boolean().default(false),
+    shedOverload: z.boolean('must be true or false').default(false),
     /** Where Prometheus reads `/metrics`. Absent: nowhere, and nothing is measured. */
     metricsPort: Port.optional(),
     metricsHost: z.string().min(1).max(255).default('127.0.0.1'),

@@ -1,12 +1,11 @@
 import type { ApprovalToOpen, OpenedApproval } from './approval-ports.ts'
 import type { ActionType } from './core/action/action-type.ts'
 import type { Resource } from './core/action/resource.ts'
-import type { ActorClaim } from './core/agent/actor-chain.ts'
 import type { AgentInstance, Client, PublicJwk } from './core/agent/client.ts'
 import type { Charge } from './core/delegation/charge.ts'
 import type { ChainedDelegation } from './core/delegation/delegation.ts'
 import type { DownstreamRules } from './core/delegation/downstream.ts'
-import type { JsonObject, JsonValue } from './core/json.ts'
+import type { JsonValue } from './core/json.ts'
 import type { Refusal, RefusalCode } from './core/refusal.ts'
 
 export type {
@@ -33,11 +32,11 @@ export interface Ids {
 /** What a client presented to show who it is, as it arrived. */
 export interface ClientEvidence {
   /** The `client_id` parameter, when there was one; it must then agree with the assertion. */
-  readonly clientId?: string
-  readonly assertionType?: string
-  readonly assertion?: string
+  readonly clientId?: string | undefined
+  readonly assertionType?: string | undefined
+  readonly assertion?: string | undefined
   /** The `OAuth-Client-Attestation` header, when there was one. */
-  readonly attestation?: string
+  readonly attestation?: string | undefined
   /** Every `DPoP` header of the request, so that a second one is seen. */
   readonly proofs: readonly string[]
   /** What the proof must name: the method and the absolute URL (RFC 9449 §4.2). */
@@ -68,7 +67,7 @@ export interface Authentication {
   /** Absent: an assertion, and a registered key. `vouched`: an assertion for this key, which need not be known yet. */
   readonly by?: 'attestation' | 'vouched'
   /** The instance that the DPoP key is, when it is one. */
-  readonly instance?: AgentInstance
+  readonly instance?: AgentInstance | undefined
   readonly marks: readonly ReplayMark[]
 }
 
@@ -127,35 +126,38 @@ export interface CataloguedActionType {
   readonly status: 'active' | 'suspended' | 'retired'
 }
 
-/** One entry of the account, before the database stamps it. Members as in the `record` table. */
+/**
+ * One entry of the account, before the database stamps it. Members as in the `record` table; what is undefined is not there, and is
+ * written so where one shape of the object serves every exchange.
+ */
 export interface RecordEntry {
   readonly id: string
   readonly kind: RecordKind
-  readonly refusal?: RefusalCode
-  readonly detail?: string
+  readonly refusal?: RefusalCode | undefined
+  readonly detail?: string | undefined
   readonly client: string
-  readonly agent?: string
-  readonly principal?: string
-  readonly delegation?: string
-  readonly resource?: string
-  readonly actionType?: string
-  readonly actionTypeVersion?: number
+  readonly agent?: string | undefined
+  readonly principal?: string | undefined
+  readonly delegation?: string | undefined
+  readonly resource?: string | undefined
+  readonly actionType?: string | undefined
+  readonly actionTypeVersion?: number | undefined
   /** RFC 8785 form of the action. */
-  readonly action?: string
-  readonly actionDigest?: string
-  readonly claimsDigest?: string
-  readonly jti?: string
-  readonly jkt?: string
-  readonly txn?: string
-  readonly turn?: string
-  readonly because?: JsonValue
+  readonly action?: string | undefined
+  readonly actionDigest?: string | undefined
+  readonly claimsDigest?: string | undefined
+  readonly jti?: string | undefined
+  readonly jkt?: string | undefined
+  readonly txn?: string | undefined
+  readonly turn?: string | undefined
+  readonly because?: JsonValue | undefined
   /** NumericDate. */
-  readonly tokenIssuedAt?: number
+  readonly tokenIssuedAt?: number | undefined
   /** NumericDate. */
-  readonly tokenExpiresAt?: number
+  readonly tokenExpiresAt?: number | undefined
   /** `jti` of the action tokens that this one was exchanged from, first hop first. */
-  readonly tokenLineage?: readonly string[]
-  readonly requestId?: string
+  readonly tokenLineage?: readonly string[] | undefined
+  readonly requestId?: string | undefined
 }
 
 export type RecordKind =
@@ -182,9 +184,9 @@ export interface DecidedOn {
   readonly resourceId: string
   readonly resourceVersion: number
   /** Of the resource server that asks on the strength of a token it was called with: its version, and so its rules'. */
-  readonly clientVersion?: number
+  readonly clientVersion?: number | undefined
   /** A delegation of the chain has a rule by which somebody may be asked, and it was looked at. */
-  readonly knowsRule?: true
+  readonly knowsRule?: true | undefined
 }
 
 /** The agent's own name for the step it is in: a repeat is given the same token again. */
@@ -208,9 +210,9 @@ export type CommitEntry = {
       readonly decidedOn: DecidedOn
       /** What it counts at every limit that it stands under. */
       readonly charges: readonly Charge[]
-      readonly turn?: TurnClaim
+      readonly turn?: TurnClaim | undefined
       /** The approval that it redeems. */
-      readonly approval?: string
+      readonly approval?: string | undefined
     }
   /** Held to all that an issuance is held to; counted nowhere, and somebody is asked. */
   | {
@@ -218,14 +220,14 @@ export type CommitEntry = {
       readonly record: RecordEntry
       readonly decidedOn: DecidedOn
       readonly charges: readonly Charge[]
-      readonly turn?: TurnClaim
+      readonly turn?: TurnClaim | undefined
       readonly opens: ApprovalToOpen
     }
   | {
       readonly decision: 'refused'
       readonly record: RecordEntry
       /** Where it rests on what is remembered: what has changed answers `stale`, as for an issuance. */
-      readonly decidedOn?: DecidedOn
+      readonly decidedOn?: DecidedOn | undefined
     }
   /** Only the marks. */
   | { readonly decision: 'none' }
@@ -279,29 +281,6 @@ export interface Admission {
 /** Refusals of strangers: counted, never stored one by one. */
 export interface StrangerTally {
   readonly count: (code: RefusalCode) => void
-}
-
-/** An action token whose signature and times were verified. */
-export interface VerifiedActionToken {
-  readonly jti: string
-  /** NumericDate. */
-  readonly exp: number
-  readonly txn: string
-  readonly act: ActorClaim
-  /** Every claim, as it stands in the token. */
-  readonly json: JsonObject
-}
-
-export interface ActionTokens {
-  readonly verify: (token: string, audience: string, now: Date) => VerifiedActionToken | Refusal
-}
-
-export interface TokenStatus {
-  /**
-   * The action of a token that is on record, not revoked, and whose agent, key, principal, delegations, resource and
-   * action type are all active at this moment; undefined otherwise.
-   */
-  readonly live: (jti: string) => Promise<{ readonly action: JsonObject } | undefined>
 }
 
 /** A token that its client may withdraw. */

@@ -30,6 +30,7 @@ import { enrolments } from './adapters/prisma/enrolments.ts'
 import { readRestoredAt, watchGeneration } from './adapters/prisma/generation.ts'
 import { groupCommit } from './adapters/prisma/group-commit.ts'
 import { DatabaseQueueFull } from './adapters/prisma/grouped.ts'
+import { introspections } from './adapters/prisma/introspections.ts'
 import { migrate } from './adapters/prisma/migrate.ts'
 import { oidcStore } from './adapters/prisma/oidc-store.ts'
 import { openDatabase } from './adapters/prisma/open-database.ts'
@@ -232,6 +233,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       strangers,
       actionTokens: actionTokens(issuer, keys),
       tokenStatus: tokenStatus(query),
+      introspections: introspections(query, used.remember),
       incomingTokens: incomingTokens(query),
       tokenUses: tokenUses(query),
       stops: stops(query),
@@ -326,7 +328,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     const onShed = () => {
       shed += 1
     }
-    handle = guard === undefined ? serve : shedding(guard.isOver, onShed, serve)
+    handle = guard === undefined ? serve : shedding(guard, onShed, serve)
     for (const call of early.splice(0)) handle(...call)
     const metrics = async () => (await meters.metrics?.snapshot()) ?? []
     return { issuer, port: listening.port, newCredentialPath, metricsPort: meters.port, metrics, close }

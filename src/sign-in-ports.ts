@@ -46,3 +46,21 @@ export interface UpstreamIdentityStore extends UpstreamIdentityReader {
   /** @returns the issuers. */
   readonly unbind: (principalId: string) => Promise<readonly string[]>
 }
+
+/** A passkey of a principal, without its key: nobody but the sign-in needs that. */
+export interface RegisteredPasskey {
+  readonly id: string
+  readonly label: string
+  readonly createdAt: Date
+  readonly lastUsedAt: Date | null
+}
+
+export interface PasskeyReader {
+  /** Newest first; none that was removed. */
+  readonly page: (principalId: string, page: Page) => Promise<readonly RegisteredPasskey[]>
+}
+
+export interface PasskeyStore extends PasskeyReader {
+  /** Removes one, or all, and tells which. */
+  readonly remove: (principalId: string, id: string | undefined, now: Date) => Promise<readonly string[]>
+}

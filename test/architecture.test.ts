@@ -13,6 +13,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'admin-ports',
     'chain-ports',
     'attestation-ports',
+    'introspection-ports',
     'approval-ports',
     'consent-ports',
     'people-ports',
@@ -27,6 +28,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'admin-ports',
     'chain-ports',
     'attestation-ports',
+    'introspection-ports',
     'approval-ports',
     'consent-ports',
     'people-ports',
@@ -41,7 +43,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 /** The packages a folder may use; `node:` alone stands for every built-in module. A folder not named here may use any. */
 const MAY_USE: Record<string, readonly string[]> = {
   core: ['zod', 'ajv', 'canonicalize', 're2js'],
-  wire: ['zod', 'jose', 'node:crypto'],
+  wire: ['zod', 'jose', 'node:crypto', 'node:buffer'],
   commands: [],
   http: ['koa', '@koa/router', 'oidc-provider', 'lru-cache', 'zod', 'node:'],
   sdk: ['node:'],

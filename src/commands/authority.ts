@@ -58,20 +58,20 @@ export function chargesAlong(
   action: Action,
   isWithinBounds: boolean,
 ): readonly Charge[] | Refusal<'limit_not_countable'> {
-  const limited: [LimitOwner, Limits | undefined][] = [
-    ...chainOf(delegation)
-      .toReversed()
-      .flatMap(({ id, limits, expiresAt, agent }): [LimitOwner, Limits | undefined][] => [
-        [{ kind: 'delegation', id, until: expiresAt }, limits],
-        [{ kind: 'agent', id: agent.id }, agent.limits],
-      ]),
-    [{ kind: 'resource', id: resource.id }, resource.limits],
-  ]
   const charges: Charge[] = []
-  for (const [owner, limits] of limited) {
-    const counted = limits === undefined ? [] : chargesOf(owner, limits, action, isWithinBounds)
+  const count = (owner: LimitOwner, limits: Limits): Refusal<'limit_not_countable'> | undefined => {
+    const counted = chargesOf(owner, limits, action, isWithinBounds)
     if (isRefusal(counted)) return counted
     charges.push(...counted)
+    return undefined
   }
+  for (const { id, limits, expiresAt, agent } of chainOf(delegation).toReversed()) {
+    const refusal =
+      (limits && count({ kind: 'delegation', id, until: expiresAt }, limits)) ??
+      (agent.limits && count({ kind: 'agent', id: agent.id }, agent.limits))
+    if (refusal !== undefined) return refusal
+  }
+  const refusal = resource.limits && count({ kind: 'resource', id: resource.id }, resource.limits)
+  if (refusal !== undefined) return refusal
   return charges
 }

@@ -3,6 +3,7 @@ import { actorClaim } from '../core/agent/actor-chain.ts'
 import { isKeyCurrent } from '../core/agent/client.ts'
 import type { Charge } from '../core/delegation/charge.ts'
 import { type ChainedDelegation, chainOf, type Delegation } from '../core/delegation/delegation.ts'
+import type { JsonValue } from '../core/json.ts'
 import type { ApprovalNeed } from '../core/policy/approval-need.ts'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.ts'
 import { type ActionTokenClaims, actionTokenExpiry } from '../core/token/action-token.ts'
@@ -18,7 +19,7 @@ import type {
 } from '../ports.ts'
 import { type AboutExchange, type Authority, chargesAlong, type Facts, type NoAuthority } from './authority.ts'
 import { considerDownstream, type DownstreamPorts } from './consider-downstream.ts'
-import { isUnderRule, judgeAction, type Wish } from './judge-action.ts'
+import { isUnderRule, type Judged, judgeAction, type Wish } from './judge-action.ts'
 
 export interface ConsiderPorts extends DownstreamPorts {
   /** Lifetime of an action token where its resource does not say. Unit: seconds. */
@@ -55,6 +56,8 @@ export type Considered =
   | {
       readonly refusal?: never
       readonly about: AboutExchange
+      /** By what it is allowed. */
+      readonly because: JsonValue
       readonly action: Action
       readonly claims: ActionTokenClaims
       readonly decidedOn: DecidedOn
@@ -67,7 +70,7 @@ export type Considered =
       /** When the delegation, or the token that it was asked for with, ends, and with it every turn of it. NumericDate. */
       readonly turnsUntil: number
       /** The action token that it was asked for with: each has turns of its own. */
-      readonly askedWith?: string
+      readonly askedWith: string | undefined
     }
 
 /** Steps 2 to 4 on facts of one freshness: decides, writes nothing. */
@@ -78,16 +81,16 @@ export async function considerAction(
   freshness: Freshness,
   now: Date,
 ): Promise<Considered> {
-  const known: AboutExchange = {
+  const client = await ports.directory.client(clientId, freshness)
+  const about: AboutExchange = {
     kind: 'action_token',
     client: clientId,
+    agent: client?.kind === 'resource' ? undefined : clientId,
     resource: request.resource,
-    ...(request.turn !== undefined && { turn: request.turn }),
+    turn: request.turn,
     jkt,
     requestId: request.requestId,
   }
-  const client = await ports.directory.client(clientId, freshness)
-  const about = client?.kind === 'resource' ? known : { ...known, agent: clientId }
   const no = (refusal: Refusal): Considered => ({ refusal, about })
   if (client?.status !== 'active') return no(refuse('client_inactive', 'the client is not active'))
   if (client.kind === 'administrator') return no(refuse('grant_not_allowed', 'only an agent exchanges for an action'))
@@ -128,39 +131,39 @@ export async function considerAction(
     authorization_details: [resource.tokenContent === 'digest' ? digestMembers(action) : action.details],
     delegation_id: delegation.id,
     txn: authority.txn,
-    ...(request.turn !== undefined && { turn: request.turn }),
+    turn: request.turn,
     jti: ports.ids.random(),
     iat,
     exp,
   }
-  const decidedOn: DecidedOn = {
-    ...decidedOnFacts(assertionKid, authority),
-    ...(isUnderRule(delegation) && { knowsRule: true }),
-    ...(incoming !== undefined && { clientVersion: incoming.clientVersion }),
-  }
   return {
-    about: {
-      ...authority.about,
-      jti: claims.jti,
-      txn: claims.txn,
-      because: authority.because,
-      tokenIssuedAt: iat,
-      tokenExpiresAt: exp,
-    },
-    ...{ action, claims, decidedOn, charges: authority.charges, needs: authority.needs },
+    about: authority.about,
+    because: authority.because,
+    action,
+    claims,
+    decidedOn: decidedOnFacts(assertionKid, authority, isUnderRule(delegation) || undefined, incoming?.clientVersion),
+    charges: authority.charges,
+    needs: authority.needs,
     principalId: delegation.principal.id,
     turnsUntil: incoming === undefined ? delegation.expiresAt.getTime() / 1_000 : incoming.exp,
-    ...(incoming !== undefined && { askedWith: incoming.jti }),
+    askedWith: incoming?.jti,
   }
 }
 
 /** What the commit checks again, of a yes and of a no. */
-const decidedOnFacts = (assertionKid: string, { delegation, resource }: Facts): DecidedOn => ({
+const decidedOnFacts = (
+  assertionKid: string,
+  { delegation, resource }: Facts,
+  knowsRule?: true,
+  clientVersion?: number,
+): DecidedOn => ({
   assertionKid,
   lineage: delegation.lineage,
   actors: chainOf(delegation).map(({ agent: { id, version } }) => ({ id, version })),
   resourceId: resource.id,
   resourceVersion: resource.version,
+  clientVersion,
+  knowsRule,
 })
 
 /** An agent on its own delegation. */
@@ -178,7 +181,7 @@ async function considerDelegated(
       : await approvedDelegation(ports, agentId, request.approved, freshness)
   if (isRefusal(delegation)) return { refusal: delegation, about: known }
   const judged = await judgeAction(ports, delegation, request, freshness, now)
-  const about = { ...known, ...judged.about }
+  const about = aboutJudged(known, judged.about)
   if (judged.refusal !== undefined) {
     const { refusal, outsideAt } = judged
     return outsideAt === undefined ? { refusal, about } : { refusal, about, rests: { delegation, resource: outsideAt } }
@@ -191,6 +194,23 @@ async function considerDelegated(
   const act = actorClaim(ports.issuer, actors.toReversed())
   return { about, delegation, action, resource, because, charges, needs, act, txn: ports.ids.random() }
 }
+
+/** What is known of who asks, and what was found of what is asked: member by member, as `recordOf`. */
+const aboutJudged = (known: AboutExchange, judged: Judged['about']): AboutExchange => ({
+  kind: known.kind,
+  client: known.client,
+  agent: known.agent,
+  principal: judged.principal,
+  delegation: judged.delegation,
+  resource: known.resource,
+  actionType: judged.actionType,
+  actionTypeVersion: judged.actionTypeVersion,
+  action: judged.action,
+  actionDigest: judged.actionDigest,
+  turn: known.turn,
+  jkt: known.jkt,
+  requestId: known.requestId,
+})
 
 /** The delegation of what was approved: the agent need not show its subject token again, the row decides. */
 async function approvedDelegation(

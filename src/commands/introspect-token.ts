@@ -1,7 +1,8 @@
 import type { Client } from '../core/agent/client.ts'
 import type { JsonObject } from '../core/json.ts'
 import { isRefusal } from '../core/refusal.ts'
-import type { ActionTokens, Clock, Receipt, Signer, TokenStatus, TokenUses } from '../ports.ts'
+import type { ActionTokens, TokenStatus } from '../introspection-ports.ts'
+import type { Clock, Receipt, Signer, TokenUses } from '../ports.ts'
 
 export type { Receipt }
 
@@ -28,7 +29,13 @@ export type Introspection =
   /** Not a word more, whatever the reason. */
   | { readonly active: false; readonly consumed?: never }
 
-const INACTIVE: Introspection = { active: false }
+export const INACTIVE: Introspection = { active: false }
+
+/** Step 3: the claims, with the values of the action where the token holds digests only. */
+export const shownClaims = (json: JsonObject, action: JsonObject): Introspection => ({
+  active: true,
+  claims: { ...json, authorization_details: [action], token_type: 'DPoP' },
+})
 
 /**
  * Tells a resource server whether a token for it is good at this moment, and uses it up when it says so.
@@ -54,8 +61,5 @@ export async function introspectToken(
   if (found.outcome === 'inactive') return INACTIVE
   if (found.outcome === 'consumed_before') return { active: false, consumed: { at: found.at, receipt: found.receipt } }
   const action = found.outcome === 'live' ? found.live?.action : found.action
-  if (action === undefined) return INACTIVE
-
-  // Step 3: the claims, with the values of the action where the token holds digests only.
-  return { active: true, claims: { ...json, authorization_details: [action], token_type: 'DPoP' } }
+  return action === undefined ? INACTIVE : shownClaims(json, action)
 }

@@ -132,12 +132,12 @@ async function mint(
     if (wish.always && considered.askedWith !== undefined) {
       // What a resource server does rests on what was approved for the agent that called it.
       const refusal = refuse('grant_not_allowed', 'only an agent asks for an approval')
-      return refuseOnRecord(ports, { attemptId, marks }, refusal, considered.about, true)
+      return refuseOnRecord(ports, { attemptId, marks }, refusal, allowedBy(considered), true)
     }
     if (approved !== undefined && !isApproved(considered, approved)) {
       if (freshness === 'cached') continue
       const refusal = refuse('approval_void', APPROVAL_DETAILS.approval_void)
-      return refuseOnRecord(ports, { attemptId, marks }, refusal, considered.about, true)
+      return refuseOnRecord(ports, { attemptId, marks }, refusal, allowedBy(considered), true)
     }
 
     // Step 5: write down what we are about to sign, count it, and re-check, in the same transaction. If the process dies
@@ -149,12 +149,11 @@ async function mint(
     const record = recordOf(considered, recordId, claimsJson, opens?.id ?? approved?.id)
     const turn =
       wish.turn === undefined ? undefined : { key: keyOf(considered, wish.turn), until: turnsUntil, claimsJson }
-    const committed = await ports.issuance.commit({
-      ...{ attemptId, marks, record, decidedOn, charges },
-      ...(opens === undefined ? { decision: 'issued' } : { decision: 'pending', opens }),
-      ...(approved !== undefined && { approval: approved.id }),
-      ...(turn !== undefined && { turn }),
-    })
+    const committed = await ports.issuance.commit(
+      opens === undefined
+        ? { attemptId, marks, record, decidedOn, charges, turn, decision: 'issued', approval: approved?.id }
+        : { attemptId, marks, record, decidedOn, charges, turn, decision: 'pending', opens },
+    )
     if (committed.outcome === 'stale') continue
     if (committed.outcome === 'refused') {
       const { code, isStored, reached } = committed
@@ -171,7 +170,7 @@ async function mint(
     if (committed.outcome === 'repeat' && wish.always) {
       // Its token is had where tokens are: by the exchange.
       const refusal = refuse('turn_over', 'the token of this turn was issued before')
-      return refuseOnRecord(ports, { attemptId, marks }, refusal, considered.about, true)
+      return refuseOnRecord(ports, { attemptId, marks }, refusal, allowedBy(considered), true)
     }
 
     // Step 6: sign exactly what was recorded: now, or when this turn was taken first.
@@ -184,12 +183,40 @@ async function mint(
   throw new Error('what the decision rests on changed at every attempt')
 }
 
-/** What stands in the account: with the approval, where there is one, beside the bounds. */
-const recordOf = ({ about }: Allowed, id: string, claimsJson: string, approval: string | undefined): RecordEntry => ({
-  ...about,
+/**
+ * What stands in the account: with the approval, where there is one, beside the bounds.
+ *
+ * Member by member, for it is written for every token: put together from parts it would cost several times as much.
+ */
+const recordOf = (
+  { about, claims, because }: Allowed,
+  id: string,
+  claimsJson: string,
+  approval: string | undefined,
+): RecordEntry => ({
   id,
+  kind: about.kind,
+  refusal: undefined,
+  detail: undefined,
+  client: about.client,
+  agent: about.agent,
+  principal: about.principal,
+  delegation: about.delegation,
+  resource: about.resource,
+  actionType: about.actionType,
+  actionTypeVersion: about.actionTypeVersion,
+  action: about.action,
+  actionDigest: about.actionDigest,
   claimsDigest: sha256Base64url(claimsJson),
-  ...(approval !== undefined && { because: { bounds: about.because ?? [], approval } }),
+  jti: claims.jti,
+  jkt: about.jkt,
+  txn: claims.txn,
+  turn: about.turn,
+  because: approval === undefined ? because : { bounds: because, approval },
+  tokenIssuedAt: claims.iat,
+  tokenExpiresAt: claims.exp,
+  tokenLineage: about.tokenLineage,
+  requestId: about.requestId,
 })
 
 /** Whether it is what somebody said yes to, and whoever would be asked now was asked then. */
@@ -197,6 +224,9 @@ const isApproved = ({ about, action, needs }: Allowed, approved: ApprovedAction)
   action.digest === approved.actionDigest &&
   about.actionTypeVersion === approved.actionTypeVersion &&
   covers(approved.needs, needs)
+
+/** What the account says of what the bounds allow, and something else does not. */
+const allowedBy = ({ about, because }: Allowed) => ({ ...about, because })
 
 type Allowed = Considered & { readonly refusal?: never }
 

@@ -36,7 +36,7 @@ export type Judged =
     }
   | {
       readonly refusal?: never
-      readonly about: About
+      readonly about: Required<About>
       readonly action: Action
       readonly resource: Resource
       /** Indexes of the bounds that the action fits. */
@@ -58,7 +58,7 @@ export async function judgeAction(
   freshness: Freshness,
   now: Date,
 ): Promise<Judged> {
-  let about: About = { principal: delegation.principal.id, delegation: delegation.id }
+  const about: About = { principal: delegation.principal.id, delegation: delegation.id }
   const no = (refusal: Refusal): Judged => ({ refusal, about })
 
   const chain = chainOf(delegation)
@@ -74,9 +74,16 @@ export async function judgeAction(
 
   // Step 2: what exactly do they want to do?
   const read = await readAction(ports, resource, wish.element, freshness)
-  about = { ...about, ...read.about }
-  if (read.refusal !== undefined) return no(read.refusal)
+  if (read.refusal !== undefined) return { refusal: read.refusal, about: { ...about, ...read.about } }
   const { action } = read
+  const whole = {
+    principal: delegation.principal.id,
+    delegation: delegation.id,
+    actionType: action.type.type,
+    actionTypeVersion: action.type.version,
+    action: action.canonical,
+    actionDigest: action.digest,
+  }
 
   // Steps 3 and 4: the action fits one bound of every delegation of the chain wholly, or it is forbidden. That a child is
   // within its parent was found when it was made; here it is not relied on.
@@ -89,13 +96,13 @@ export async function judgeAction(
       // No bound of this type: then the type is what does not fit.
       const member = decision.near?.member ?? 'type'
       const refusal = refuse('action_not_permitted', 'the action is outside the bounds', member)
-      return { refusal, about, outsideAt: resource }
+      return { refusal, about: whole, outsideAt: resource }
     }
     because = decision.because
     // What an ancestor's rule asks is asked too.
     if (decision.effect === 'require_approval') needs = [...needs, needOf(link.approval, link.principal.id)]
   }
-  return { about, action, resource, because, needs: needs.length > 1 ? mergeNeeds(needs) : needs }
+  return { about: whole, action, resource, because, needs: needs.length > 1 ? mergeNeeds(needs) : needs }
 }
 
 const NOBODY: readonly ApprovalNeed[] = []
@@ -135,19 +142,20 @@ export async function readAction(
   element: JsonValue,
   freshness: Freshness,
 ): Promise<ReadAction> {
-  let about: Partial<About> = {}
-  const no = (refusal: Refusal): ReadAction => ({ refusal, about })
   const type = isJsonObject(element) ? ownMember(element, 'type') : undefined
   const known = typeof type === 'string' ? await ports.directory.actionType(type, freshness) : undefined
-  if (known === undefined) return no(refuse('action_type_unknown', 'unknown action "type"', 'type'))
-  about = { actionType: known.actionType.type, actionTypeVersion: known.actionType.version }
-  if (!takesActionType(resource, known.actionType.type)) {
+  if (known === undefined) return { refusal: refuse('action_type_unknown', 'unknown action "type"', 'type'), about: {} }
+  const { type: actionType, version: actionTypeVersion } = known.actionType
+  const no = (refusal: Refusal): ReadAction => ({ refusal, about: { actionType, actionTypeVersion } })
+  if (!takesActionType(resource, actionType)) {
     return no(refuse('action_type_not_at_resource', 'this "resource" does not take actions of this type'))
   }
   const action = parseAction(element, known.actionType, resource.identifier)
   if (isRefusal(action)) return no(action)
-  about = { ...about, action: action.canonical, actionDigest: action.digest }
-  if (known.status !== 'active') return no(refuse('action_type_inactive', 'the action type is suspended', 'type'))
+  const about = { actionType, actionTypeVersion, action: action.canonical, actionDigest: action.digest }
+  if (known.status !== 'active') {
+    return { refusal: refuse('action_type_inactive', 'the action type is suspended', 'type'), about }
+  }
   return { about, action }
 }
 

@@ -1,6 +1,6 @@
 import canonicalize from 'canonicalize'
 import { MAX_JSON_BYTES } from './json/limits.ts'
-import { parsePlainJson } from './json/plain.ts'
+import { parsePlainJson, parsePlainJsonBytes } from './json/plain.ts'
 import { MalformedJson, scanJson } from './json/scanner.ts'
 import { type Refusal, refuse } from './refusal.ts'
 
@@ -33,6 +33,8 @@ export function parseJson(
 ): JsonValue | Refusal<'json_malformed'> {
   if (input.length > maxBytes) return refuse('json_malformed', 'the JSON text is too large')
   try {
+    const fromBytes = typeof input === 'string' ? undefined : parsePlainJsonBytes(input)
+    if (fromBytes !== undefined) return fromBytes
     const text = typeof input === 'string' ? input : decodeUtf8(input)
     // No character takes more than three bytes for each of its units: most text need not be counted.
     if (typeof input === 'string' && 3 * input.length > maxBytes && utf8Bytes(input) > maxBytes) {

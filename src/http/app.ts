@@ -19,7 +19,7 @@ import { securityHeaders } from './security-headers.ts'
 export interface AppParts extends FaultParts {
   readonly token: (door: Door) => Promise<void>
   readonly flows: Pick<FlowDoors, 'par' | 'deviceAuthorization' | 'authorize'>
-  readonly introspection: Middleware
+  readonly introspection: (door: Door) => Promise<void>
   readonly revocation: Middleware
   readonly receipts: Middleware
   readonly revocationFeed: Middleware
@@ -44,8 +44,8 @@ export interface AppParts extends FaultParts {
 /**
  * What the server answers, from the outermost layer inwards: id, faults, doors. No decisions.
  *
- * DECISION: `POST /token` is served before Koa, for what every call of every agent pays for a framework is a tenth of it.
- * Whatever else is sent to that path, by another method or in another spelling, goes the way of all others.
+ * DECISION: `POST /token` and `POST /introspect` are served before Koa, for what every call of every agent pays for a framework is
+ * a tenth of it. Whatever else is sent to these paths, by another method or in another spelling, goes the way of all others.
  */
 export function createApp(parts: AppParts): RequestListener {
   const app = new Koa()
@@ -63,7 +63,7 @@ export function createApp(parts: AppParts): RequestListener {
   router.post('/device_authorization', parts.flows.deviceAuthorization)
   router.get('/authorize', parts.flows.authorize)
   router.get('/authorize/:uid', parts.flows.authorize)
-  router.post('/introspect', parts.introspection)
+  router.post('/introspect', (context) => parts.introspection(context))
   router.post('/revoke', parts.revocation)
   router.post('/receipts', parts.receipts)
   router.post('/enrol', parts.enrolment)
@@ -90,16 +90,21 @@ export function createApp(parts: AppParts): RequestListener {
   app.use(nowhere(router))
   app.on('error', (error: unknown) => parts.logFault({ error, requestId: '', path: '' }))
   const behindKoa = app.callback()
-  const token = directDoor(tokenDoor(parts))
-  return (request, response) =>
-    request.url === '/token' && request.method === 'POST' ? token(request, response) : behindKoa(request, response)
+  const direct = new Map<string | undefined, RequestListener>([
+    ['/token', directDoor(layered(parts, '/token', parts.token))],
+    ['/introspect', directDoor(layered(parts, '/introspect', parts.introspection))],
+  ])
+  return (request, response) => {
+    const serve = request.method === 'POST' ? (direct.get(request.url) ?? behindKoa) : behindKoa
+    serve(request, response)
+  }
 }
 
-/** The layers around `POST /token` before Koa: those of everything else, from the outermost inwards. */
-function tokenDoor(parts: AppParts): (door: Door) => Promise<void> {
-  const guarded = guardedDoor(parts.token, parts)
-  const followed = parts.tracer === undefined ? guarded : tracedDoor(parts.tracer, '/token', guarded)
-  return parts.observer === undefined ? followed : observedDoor(parts.observer, '/token', followed)
+/** The layers around a door before Koa: those of everything else, from the outermost inwards. */
+function layered(parts: AppParts, path: string, door: (door: Door) => Promise<void>): (door: Door) => Promise<void> {
+  const guarded = guardedDoor(door, parts)
+  const followed = parts.tracer === undefined ? guarded : tracedDoor(parts.tracer, path, guarded)
+  return parts.observer === undefined ? followed : observedDoor(parts.observer, path, followed)
 }
 
 /** Public, the same for everyone, and read by scripts of any origin. */

@@ -27,36 +27,59 @@ class DirectDoor implements Door {
   readonly state: Door['state']
   body: unknown = undefined
   type = 'application/json; charset=utf-8'
-  respond = true
+  /** Names and values in turn. Written at once at the end: node:http would look each of them up in a table of its own. */
+  readonly #headers: (string | number)[]
+  #isAnsweredHere = true
+  #status: number
 
   constructor(req: IncomingMessage, res: ServerResponse) {
     this.req = req
     this.res = res
+    this.#status = res.statusCode
     const requestId = acceptedRequestId(req)
     this.state = { requestId }
-    res.setHeader('X-Request-Id', requestId)
-    for (const [name, value] of SECURITY_HEADERS) res.setHeader(name, value)
+    this.#headers = ['X-Request-Id', requestId, ...COMMON_HEADERS]
   }
 
   get status(): number {
-    return this.res.statusCode
+    return this.#isAnsweredHere ? this.#status : this.res.statusCode
   }
 
   set status(status: number) {
-    this.res.statusCode = status
+    this.#status = status
+  }
+
+  set respond(isAnsweredHere: boolean) {
+    // Whoever answers instead adds to what was said so far.
+    if (this.#isAnsweredHere && !isAnsweredHere) {
+      const headers = this.#headers
+      for (let i = 0; i < headers.length; i += 2) this.res.setHeader(String(headers[i]), headers[i + 1] as string)
+      this.res.statusCode = this.#status
+    }
+    this.#isAnsweredHere = isAnsweredHere
   }
 
   set(name: string, value: string): void {
-    this.res.setHeader(name, value)
+    const headers = this.#headers
+    for (let i = 0; i < headers.length; i += 2) {
+      if (headers[i] === name) {
+        headers[i + 1] = value
+        return
+      }
+    }
+    headers.push(name, value)
   }
 
   answer(): void {
     const { res, body } = this
-    if (!this.respond || res.headersSent || res.destroyed) return
+    if (!this.#isAnsweredHere || res.headersSent || res.destroyed) return
     if (body === undefined) throw new Error('a door gave no answer')
     const text = typeof body === 'string' ? body : JSON.stringify(body)
-    res.setHeader('Content-Type', this.type)
-    res.setHeader('Content-Length', Buffer.byteLength(text))
+    this.set('Content-Type', this.type)
+    this.#headers.push('Content-Length', Buffer.byteLength(text))
+    res.writeHead(this.#status, this.#headers as string[])
     res.end(text)
   }
 }
+
+const COMMON_HEADERS: readonly string[] = SECURITY_HEADERS.flat()

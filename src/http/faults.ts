@@ -18,7 +18,13 @@ export function faults({ isUnavailable, logFault }: FaultParts): Middleware {
       await next()
     } catch (error) {
       logFault({ error, requestId: context.state.requestId, path: loggedPath(context.path) })
-      if (context.res.headersSent) throw error
+      if (context.res.headersSent) {
+        // Nobody can be told any more, and whoever waits for the rest must not wait for ever.
+        if (!context.res.writableEnded) context.res.destroy()
+        throw error
+      }
+      // Whoever was to answer instead did not.
+      context.respond = true
       if (isAdmin(context)) {
         const isAway = isUnavailable(error)
         if (isAway) context.set('Retry-After', '1')
@@ -41,6 +47,8 @@ export function guardedDoor(
     serve(door).catch((error: unknown) => {
       logFault({ error, requestId: door.state.requestId, path: door.req.url ?? '' })
       if (door.res.headersSent) throw error
+      // Whoever was to answer instead did not.
+      door.respond = true
       answerFault(door, isUnavailable(error))
     })
 }

@@ -9,6 +9,11 @@ const LOOPBACK = ['127.0.0.1', '::1'] as const
 /** Another process may take the port between the two addresses; port 0 is then tried again. */
 const ATTEMPTS = 10
 const SWEEP_MILLISECONDS = 50
+/**
+ * Connections that may wait to be taken, where the system allows as many: of what does not fit the sender hears nothing, and tries
+ * again after a second, then after two more.
+ */
+const BACKLOG = 4_096
 
 export interface Listening {
   readonly port: number
@@ -74,7 +79,7 @@ function listenOn(handle: RequestListener, host: string, port: number): Promise<
       if (isAbsent) resolve(undefined)
       else reject(error)
     })
-    server.listen(port, host, () => resolve(server))
+    server.listen({ port, host, backlog: BACKLOG }, () => resolve(server))
   })
 }
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Context, Middleware } from 'koa'
+import { headerValues } from '../wire/header-values.ts'
 import type { Door } from './door.ts'
-import { headerValues } from './headers.ts'
 
 /** Told of every request that reached a door. */
 export interface RequestObserver {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { TokenCall } from '../commands/authorize-client-token.ts'
 import { type Refusal, refuse } from '../core/refusal.ts'
-import { headerValues } from './headers.ts'
+import { headerValues } from '../wire/header-values.ts'
 
 /**
  * The token that a request to this server itself presents, with the proofs beside it (RFC 9449 §7.1).

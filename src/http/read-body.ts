@@ -23,6 +23,7 @@ export function readBody(
   return new Promise((resolve) => {
     const chunks: Buffer[] = []
     let receivedBytes = 0
+    let isRead = false
     const settle = (body: Parameters<typeof resolve>[0]) => {
       request.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken)
       resolve(body)
@@ -35,9 +36,13 @@ export function readBody(
       }
       chunks.push(chunk)
     }
-    const onEnd = () =>
-      settle(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, receivedBytes))
+    // Nobody listens any more to a stream that has ended: taking off each listener would cost more than reading the body.
+    const onEnd = () => {
+      isRead = true
+      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, receivedBytes))
+    }
     const onBroken = () => {
+      if (isRead) return
       request.on('error', () => {}) // what breaks after the answer is settled is nobody's concern
       settle(broken)
     }

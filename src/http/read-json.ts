@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { isJsonObject, type JsonObject, parseJson } from '../core/json.ts'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.ts'
-import { headerValues } from './headers.ts'
+import { headerValues } from '../wire/header-values.ts'
 import { readBody } from './read-body.ts'
 
 const KiB = 1024

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Middleware } from 'koa'
-import { pooledRandomBytes } from '../wire/random.ts'
-import { headerValues } from './headers.ts'
+import { headerValues } from '../wire/header-values.ts'
+import { pooledRandomText } from '../wire/random.ts'
 
 const ACCEPTABLE = /^[A-Za-z0-9._-]{1,64}$/
 
@@ -20,4 +20,4 @@ export function acceptedRequestId(request: IncomingMessage): string {
   return isKept ? inbound : newRequestId()
 }
 
-export const newRequestId = (): string => pooledRandomBytes(12).toString('base64url')
+export const newRequestId = (): string => pooledRandomText(12, 'base64url')

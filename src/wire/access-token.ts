@@ -90,13 +90,18 @@ export function checkAccessToken<Use extends TokenUse>(
 
 /** Checks the signature of a token that was read; undefined: it is by this key. */
 export function checkTokenSignature(
-  { jws, alg, kid }: UnverifiedAccessToken,
+  read: UnverifiedAccessToken,
   key: VerificationKey | undefined,
 ): Refusal<'token_invalid'> | undefined {
   if (key === undefined) return invalid('the access token is signed by no key of the issuer')
-  if (!verifyJws(jws, key.key, key.alg)) return invalid('the signature of the access token does not verify')
-  if (jws.seen === undefined) seenHeaders.add(headerSegment(jws), { header: { alg }, alg, kid })
+  if (!verifyJws(read.jws, key.key, key.alg)) return invalid('the signature of the access token does not verify')
+  rememberHeader(read)
   return undefined
+}
+
+/** Has the header of a genuine token known again, so that the next one under it need not be parsed. */
+export function rememberHeader({ jws, alg, kid }: UnverifiedAccessToken): void {
+  if (jws.seen === undefined) seenHeaders.add(headerSegment(jws), { header: { alg }, alg, kid })
 }
 
 /** Checks everything of a token that was read but its signature, and believes nothing of it: they cost less. */

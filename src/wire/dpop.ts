@@ -94,10 +94,10 @@ export function checkProofSignature(
 
 /** Reads the one proof of a request: its form, `typ`, `alg` and key (RFC 9449 §4.3 steps 1 to 5, 7). */
 export function readProof(values: readonly string[]): UnverifiedProof | Refusal<'proof_missing' | 'proof_malformed'> {
-  const [value, ...more] = values
+  const value = values[0]
   if (value === undefined) return refuse('proof_missing', 'a DPoP proof is required')
   // (RFC 9449 §4.3 step 1)
-  if (more.length > 0) return refuse('proof_malformed', 'more than one DPoP header')
+  if (values.length > 1) return refuse('proof_malformed', 'more than one DPoP header')
   const jws = parseCompactJws(value, MAX_PROOF_BYTES, seenHeaders)
   if (isRefusal(jws)) return refuse('proof_malformed', `the DPoP proof is not a JWT: ${jws.detail}`)
   if (jws.seen !== undefined) return { jws, alg: jws.seen.alg, jwk: jws.seen.jwk, jkt: jws.seen.jkt }
@@ -149,5 +149,5 @@ export function checkProofClaims(
   }
   const rememberUntil = iat + WINDOW_SECONDS + CLOCK_SKEW_SECONDS
   const { jkt, jwk } = read
-  return { jkt, jti, iat, rememberUntil, jwk, ...(nonce !== undefined && { nonce }) }
+  return nonce === undefined ? { jkt, jti, iat, rememberUntil, jwk } : { jkt, jti, iat, rememberUntil, jwk, nonce }
 }

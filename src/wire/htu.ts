@@ -6,11 +6,17 @@
  * a path is what was sent.
  */
 export function sameTarget(claimed: string, request: string): boolean {
-  const here = target(request)
+  const here = request === lastRequest ? lastTarget : target(request)
   if (here === undefined) return false
+  lastRequest = request
+  lastTarget = here
   // The normal form of what is written in it is itself, as long as there is no escape to resolve.
   return claimed === here && !here.includes('%') ? true : target(claimed) === here
 }
+
+/** Most requests are for the endpoint that the last one was for. */
+let lastRequest: string | undefined
+let lastTarget: string | undefined
 
 /** The origins of what stands between `://` and the path, by it: few are asked for, and URLs are costly to parse. */
 const origins = new Map<string, string | undefined>()

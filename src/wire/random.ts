@@ -6,18 +6,19 @@ const pool = Buffer.alloc(POOL_BYTES)
 let used = POOL_BYTES
 
 /**
- * Bytes from the system's generator for ids, each handed out once; for keys and seals ask `node:crypto` itself.
+ * Random bytes as text, from the system's generator and for ids, each handed out once; for keys and seals ask `node:crypto` itself.
  *
- * @param count at most 64.
+ * @param bytes at most 64.
  */
-export function pooledRandomBytes(count: number): Buffer {
-  if (!(count >= 1 && count <= 64)) throw new RangeError('pooled random bytes are for ids of at most 64 bytes')
-  if (used + count > POOL_BYTES) {
+export function pooledRandomText(bytes: number, encoding: 'hex' | 'base64url'): string {
+  if (!(bytes >= 1 && bytes <= 64)) throw new RangeError('pooled random bytes are for ids of at most 64 bytes')
+  if (used + bytes > POOL_BYTES) {
     randomFillSync(pool)
     used = 0
   }
-  const bytes = Buffer.from(pool.subarray(used, used + count))
-  pool.fill(0, used, used + count)
-  used += count
-  return bytes
+  const end = used + bytes
+  const text = pool.toString(encoding, used, end)
+  pool.fill(0, used, end)
+  used = end
+  return text
 }

@@ -33,16 +33,42 @@ describe('interleave', () => {
     expect(noise).toBeCloseTo(10 / 105)
   })
 
+  test.each([
+    ['is warm from the start', [300, 300, 300], 2],
+    ['gets cheaper for a while', [900, 500, 300, 299, 299], 4],
+    ['gets cheaper all the time', Array.from({ length: 20 }, (_, i) => 1_000 * 0.9 ** i), 10],
+  ])('warms up as long as it helps: a side that %s', async (_, costs, warmUps) => {
+    const lines: string[] = []
+    const reference = side('', new Array(20).fill(100))
+    const sides = { ours: side('', costs) }
+    await interleave({ ...size, rounds: 1, warmUpRounds: 2 }, reference, sides, (line) => lines.push(line))
+    expect(lines.filter((line) => line.startsWith('warm-up'))).toHaveLength(warmUps)
+  })
+
   test('discards a run whose reference differs from itself by more than a tenth', async () => {
     const run = (after: number) =>
       interleave(
         { ...size, warmUpRounds: 0 },
-        side('', [100, after, 100, after]),
-        { ours: side('', [1, 1, 1]) },
+        side(
+          '',
+          Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? 100 : after)),
+        ),
+        { ours: side('', new Array(20).fill(1)) },
         silent,
       )
     await expect(run(110)).resolves.toMatchObject({ noise: 10 / 105 })
     await expect(run(112)).rejects.toThrow(Discarded)
+  })
+
+  test('repeats a run that was discarded, and counts nothing of it', async () => {
+    const reference = side('', [100, 200, 100, 200, 200, 200, 200])
+    const { sides, noise } = await interleave(
+      { ...size, warmUpRounds: 0 },
+      reference,
+      { ours: side('', [1, 1, 1, 300, 400, 500]) },
+      silent,
+    )
+    expect([sides.ours.costs, noise]).toEqual([[1.5, 2, 2.5], 0])
   })
 
   test('a smoke run is discarded for nothing', async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Bench } from './harness/bench.ts'
 import { pinGenerator } from './harness/measured-process.ts'
-import { quietRun } from './harness/quiet-run.ts'
+import { runBench } from './harness/run-bench.ts'
 import { fullSize } from './harness/size.ts'
 import { flameGraph, frames } from './report/flame-graph.ts'
 
@@ -26,7 +26,7 @@ export async function flame(
     process.env.BENCH_PROFILE = folder
     if (build !== undefined) process.env.BENCH_ROOT = build
     pinGenerator()
-    await quietRun(bench, fullSize({ rounds: ROUNDS }), say)
+    await runBench(bench, fullSize({ rounds: ROUNDS }), say)
     const profiles = readdirSync(folder).map((file) => frames(JSON.parse(readFileSync(join(folder, file), 'utf8'))))
     const [busiest] = profiles.sort((a, b) => b.total - a.total)
     if (busiest === undefined) throw new Error(`${bench.name} runs no process of ours that can be profiled`)

@@ -5,8 +5,8 @@ import { benchControl } from './control.ts'
 import { flame } from './flame.ts'
 import type { Bench, Size } from './harness/bench.ts'
 import { pinGenerator, stopMeasured } from './harness/measured-process.ts'
-import { quietRun } from './harness/quiet-run.ts'
 import { type BenchResult, describeMachine, isAllMet, tableRows, writeResults } from './harness/results.ts'
+import { runBench } from './harness/run-bench.ts'
 import { fullSize } from './harness/size.ts'
 import { dropBenchDatabases, onServer } from './ours/bench-database.ts'
 import { countDoubleAccepts, startPair } from './ours/pair.ts'
@@ -93,7 +93,7 @@ async function measureAll(benches: readonly Bench[], size: Size): Promise<void> 
   const results: BenchResult[] = []
   for (const bench of benches) {
     say(`${bench.name}: ${bench.what}`)
-    const result = await quietRun(bench, size, say).catch((error: unknown) => failed(bench, error))
+    const result = await runBench(bench, size, say).catch((error: unknown) => failed(bench, error))
     // What was cut off came to nothing, and takes the place of no earlier figures.
     if (isInterrupted) return
     for (const { name, detail } of result.figures) if (detail !== undefined) say(`  ${name}: ${detail}`)

@@ -1,5 +1,5 @@
 import type { Bench } from './harness/bench.ts'
-import { quietRun } from './harness/quiet-run.ts'
+import { runBench } from './harness/run-bench.ts'
 import { SMOKE } from './harness/size.ts'
 import { shareServers } from './ours/start-server.ts'
 
@@ -12,7 +12,7 @@ export async function smoke(benches: readonly Bench[]): Promise<void> {
   const lane = async () => {
     for (let bench = waiting.shift(); bench !== undefined; bench = waiting.shift()) {
       const begun = performance.now()
-      const { cannotRun } = await quietRun(bench, SMOKE, () => {})
+      const { cannotRun } = await runBench(bench, SMOKE, () => {})
       const took = `${((performance.now() - begun) / 1_000).toFixed(1)} s`
       console.log(`${bench.name} ${cannotRun === undefined ? 'runs' : `cannot run: ${cannotRun}`} (${took})`)
     }

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { actionTokens } from '../../src/adapters/keys/access-tokens.ts'
 import { type KeyEncryption, keyEncryption, openKeyEncryption } from '../../src/adapters/keys/key-encryption.ts'
 import { serverSecret } from '../../src/adapters/keys/server-secrets.ts'
 import { ensureSigningKey, insertSigningKey, openSigningKeys } from '../../src/adapters/keys/signing-keys.ts'
@@ -61,6 +62,13 @@ describe('signing keys', () => {
     expect(jws.header).toMatchObject({ typ: 'at+jwt', alg: 'ES256', kid: two.active().kid })
     const { key } = two.verificationKey(String(jws.header.kid)) ?? {}
     expect(key && verifyJws(jws, key, 'ES256')).toBe(true)
+  })
+
+  test('what one loader signed it knows, and the other has to verify', async () => {
+    await ensureSigningKey(query, encryption, at(0))
+    const [one, two] = [await open(), await open()]
+    const token = await one.signAccessToken('{"a":1}')
+    expect([one.signedHere(token), two.signedHere(token)]).toEqual([true, false])
   })
 
   test('the private part is not in the database in the clear', async () => {
@@ -121,6 +129,31 @@ describe('signing keys', () => {
     expect(keys.verificationKey(second)).toBeUndefined()
     expect(kids(keys.published())).toEqual([first])
     expect(keys.privateJwks()).toHaveLength(1)
+  })
+
+  test('a token that was signed here is no more than its key: once that is compromised, or gone, it verifies nowhere', async () => {
+    const first = await insertSigningKey(query, encryption, at(0), at(0))
+    const keys = await open()
+    const claims = {
+      ...{
+        iss: 'https://i.example',
+        aud: 'https://r.example',
+        sub: 'alice',
+        client_id: 'a',
+        jti: 'j',
+        txn: 't',
+        iat: START / 1_000,
+      },
+      ...{ exp: START / 1_000 + 60, act: { sub: 'a' }, cnf: { jkt: 'x'.repeat(43) }, delegation_id: 'd' },
+      authorization_details: [{ type: 'x' }],
+    }
+    const token = await keys.signAccessToken(JSON.stringify(claims))
+    const verified = () => actionTokens(claims.iss, keys).verify(token, claims.aud, at(0))
+    expect(verified()).toMatchObject({ jti: 'j' })
+    await query('UPDATE signing_key SET compromised_at = $1 WHERE kid = $2', [at(0), first])
+    await keys.refresh()
+    expect(keys.signedHere(token)).toBe(true)
+    expect(isRefusal(verified())).toBe(true)
   })
 
   test('when all are compromised the next start makes another', async () => {

@@ -265,6 +265,40 @@ describe('a ping (CIBA Core §10.2)', () => {
     await new Promise((done) => silent.close(done))
   })
 
+  test('does not keep others waiting: as many slow endpoints as fill every place', async () => {
+    const silent = createServer(() => {})
+    await new Promise<void>((done) => silent.listen(0, '127.0.0.1', done))
+    for (let agents = 0; agents < 4; agents++) {
+      story = await seed(database.query)
+      await pinging(`http://127.0.0.1:${(silent.address() as AddressInfo).port}/${agents}`)
+      for (let i = 0; i < 8; i++) await decide(await pingable(), 'approved')
+    }
+    story = await seed(database.query)
+    await pinging(await endpoint())
+    await decide(await pingable(), 'approved')
+    deliver({ firstWaitSeconds: 60 })
+    await until(() => received.length === 1)
+    silent.closeAllConnections()
+    await new Promise((done) => silent.close(done))
+  })
+
+  test('whose token was replaced while it was sent is sent again, with the new one', async () => {
+    const id = `apr_${randomUUID()}`
+    const newer = Buffer.from(pingSealer(encryption).sealPing(`ap_${id}`, 'the newer one'))
+    const tokens: (string | undefined)[] = []
+    server = createServer(async (request, response) => {
+      tokens.push(request.headers.authorization)
+      if (tokens.length === 1) await database.query('UPDATE notification SET sealed = $1', [newer])
+      response.writeHead(204).end()
+    })
+    await new Promise<void>((done) => server?.listen(0, '127.0.0.1', done))
+    await pinging(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+    await decide(await open({ notification_token: withPing(id) }, id), 'approved')
+    deliver()
+    await until(async () => (await rows('ping'))[0]?.delivered === true)
+    expect(tokens).toEqual(['Bearer notify-me', 'Bearer the newer one'])
+  })
+
   test('is sent by one of two processes', async () => {
     await pinging(await endpoint())
     for (let i = 0; i < 6; i++) await decide(await pingable(), 'approved')

@@ -10,10 +10,11 @@ import { send } from '../support/clients.ts'
 const MIN_IN_FLIGHT = 32
 let isOver = false
 let shed = 0
+let told = 0
 const held: ServerResponse[] = []
 const server = createServer(
   shedding(
-    () => isOver,
+    { isOver: () => isOver, answered: () => void told++ },
     () => {
       shed += 1
     },
@@ -68,6 +69,20 @@ test('turned away only beyond capacity and with enough under way, in the words o
   await Promise.all([...holding, ...following])
 })
 
+test('bodies that never end are not enough under way, however late the loop comes round', async () => {
+  isOver = false
+  const before = held.length
+  const sockets = Array.from({ length: 2 * MIN_IN_FLIGHT }, () => {
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+    socket.write('POST /hold HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nx')
+    return socket
+  })
+  await expect.poll(() => held.length - before).toBe(2 * MIN_IN_FLIGHT)
+  isOver = true
+  expect((await send(`${url}/token`, { method: 'POST', body: 'x' })).status).toBe(200)
+  for (const socket of sockets) socket.destroy()
+})
+
 test('requests whose connection broke are under way no more, pipelined ones among them', async () => {
   isOver = false
   const [before, shedBefore] = [held.length, shed]
@@ -76,11 +91,60 @@ test('requests whose connection broke are under way no more, pipelined ones amon
   await expect.poll(() => held.length - before).toBe(2 * MIN_IN_FLIGHT)
   const { socket: accepted } = held.at(-1)?.req ?? {}
   const closed = new Promise((resolve) => accepted?.once('close', resolve))
+  const toldBefore = told
   socket.destroy()
   await closed
+  expect(told - toldBefore).toBe(2 * MIN_IN_FLIGHT)
   isOver = true
   expect((await send(`${url}/token`, { method: 'POST', body: 'x' })).status).toBe(200)
   expect(shed).toBe(shedBefore)
+})
+
+test('who sends slowly, or holds a page open, is no work: only what has come whole counts', async () => {
+  const waiting: ServerResponse[] = []
+  let [turnedAway, done] = [0, 0]
+  const slow = createServer(
+    shedding(
+      { isOver: (underWay) => underWay > 100, answered: () => {} },
+      () => {
+        turnedAway += 1
+      },
+      (request, response) => {
+        if (request.url === '/token') {
+          done += 1
+          return response.end('{}')
+        }
+        request.resume()
+        waiting.push(response)
+        return undefined
+      },
+    ),
+  )
+  slow.listen(0, '127.0.0.1')
+  await once(slow, 'listening')
+  const { port } = slow.address() as AddressInfo
+  const open = (text: string) =>
+    Array.from({ length: 120 }, () => {
+      const socket = connect(port, '127.0.0.1')
+      socket.write(text)
+      return socket
+    })
+  const statusOf = async () => (await send(`http://127.0.0.1:${port}/token`, { method: 'POST', body: 'x' })).status
+  // Answers that stand behind one that is not there yet, or that nobody reads, are done.
+  const pipeline = connect(port, '127.0.0.1')
+  pipeline.write(`GET /first HTTP/1.1\r\nHost: x\r\n\r\n${'GET /token HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(150)}`)
+  await expect.poll(() => waiting.length).toBe(1)
+  await expect.poll(() => done).toBe(150)
+  expect([await statusOf(), turnedAway]).toEqual([200, 0])
+  const sockets = open('GET /me/events HTTP/1.1\r\nHost: x\r\n\r\n')
+  sockets.push(...open('POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nx'))
+  await expect.poll(() => waiting.length).toBe(241)
+  expect([await statusOf(), turnedAway]).toEqual([200, 0])
+  sockets.push(...open('GET /whole HTTP/1.1\r\nHost: x\r\n\r\n'))
+  await expect.poll(statusOf).toBe(503)
+  for (const socket of [...sockets, pipeline]) socket.destroy()
+  slow.closeAllConnections()
+  slow.close()
 })
 
 test('a loop that stays late is beyond capacity until it is not; so is a database that is behind', async () => {
@@ -90,21 +154,41 @@ test('a loop that stays late is beyond capacity until it is not; so is a databas
   }
   const guard = overloadGuard(() => 0)
   // Where the machine takes this process off for a while, a sample between two stalls is in time, and they are not in a row.
-  for (let stalls = 0; stalls < 50 && !guard.isOver(); stalls++) {
+  for (let stalls = 0; stalls < 50 && !guard.isOver(0); stalls++) {
     await new Promise((resolve) => setTimeout(resolve, 0))
     busy(200)
     // The guard's timer is due, and runs before this one.
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
-  expect(guard.isOver()).toBe(true)
-  await expect.poll(() => guard.isOver(), { timeout: 20_000 }).toBe(false)
+  expect(guard.isOver(0)).toBe(true)
+  await expect.poll(() => guard.isOver(0), { timeout: 20_000 }).toBe(false)
   guard.stop()
   for (const [behindMs, isExpected] of [
-    [200, false],
-    [201, true],
+    [100, false],
+    [101, true],
   ] as const) {
     const behind = overloadGuard(() => behindMs)
-    expect(behind.isOver()).toBe(isExpected)
+    expect(behind.isOver(0)).toBe(isExpected)
     behind.stop()
   }
+})
+
+test('a loop without rest has a limit of what is under way: what it answers in a tenth of a second, and never few', async () => {
+  const guard = overloadGuard(() => 0)
+  let isWorking = true
+  const work = (async () => {
+    while (isWorking) {
+      const end = performance.now() + 2
+      while (performance.now() < end);
+      for (let i = 0; i < 8; i++) guard.answered() // four a millisecond, so some four hundred in a tenth of a second
+      await new Promise(setImmediate)
+    }
+  })()
+  await expect.poll(() => guard.isOver(1_000), { timeout: 20_000 }).toBe(true)
+  expect(guard.isOver(128)).toBe(false)
+  isWorking = false
+  await work
+  // With rest: however many wait, they wait for something else.
+  await expect.poll(() => guard.isOver(100_000), { timeout: 20_000 }).toBe(false)
+  guard.stop()
 })

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { endAll, freePort, keepAliveSender, type Sender, startProcess } from '../process/server-process.ts'
-import { type Answer, exchangeRequest, oauthRequest } from '../support/clients.ts'
+import { type Answer, exchangeRequest, newClient, oauthRequest } from '../support/clients.ts'
 import { claimsOf, createWorld, type World } from '../support/world.ts'
+import { jwt } from '../wire/signing.ts'
 import { type Pair, startPair } from './pair.ts'
 
 const CALLS = 1_000
@@ -28,6 +29,8 @@ const newToken = async (): Promise<string> => {
 }
 const consumeRequest = (token: string, id?: string) =>
   oauthRequest(pair.issuer, '/introspect', world.resource, { token, consume: 'true', consume_id: id }, {}, false)
+const ask = (token: string) => oauthRequest(pair.issuer, '/introspect', world.resource, { token }, {}, false)
+const kidOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()).kid
 const receiptRequest = (jti: string, outcome: string) =>
   oauthRequest(pair.issuer, '/receipts', world.resource, { jti, outcome }, {}, false)
 const spread = (requests: readonly ReturnType<typeof consumeRequest>[]): Promise<Answer[]> =>
@@ -47,6 +50,23 @@ describe('on two processes', () => {
     expect(others.every(({ status, body }) => status === 200 && body.active === false)).toBe(true)
     // Only whoever names the very use that was made is told of it.
     expect(others.filter(({ body }) => body.consumed !== undefined)).toHaveLength(id(0) === 'call' ? CALLS - 1 : 0)
+  })
+
+  test('a token is as good where it was signed as where it has to be verified, and one with another signature is good nowhere', async () => {
+    const [token, other] = [await newToken(), await newToken()]
+    const spliced = token.replace(/[^.]+$/, other.split('.')[2] ?? '')
+    const foreign = jwt(newClient('x').key, { typ: 'at+jwt', kid: kidOf(token) }, claimsOf(token))
+    for (const asked of [spliced, foreign]) {
+      const answers = await spread([consumeRequest(asked), consumeRequest(asked), ask(asked), ask(asked)])
+      expect(answers.map(({ body }) => body)).toEqual(Array(4).fill({ active: false }))
+    }
+    // Nothing of it was used up.
+    const genuine = await spread([ask(token), ask(token)])
+    expect(genuine.map(({ body }) => body.active)).toEqual([true, true])
+    for (const [n, one] of [token, other].entries()) {
+      const request = consumeRequest(one)
+      expect((await sender.send(pair.members[n === 0 ? 0 : 1].port, request)).body.active).toBe(true)
+    }
   })
 
   test('300 receipts at once, of two kinds -> one is new, its repeats are the same, the others conflict', async () => {

@@ -288,7 +288,7 @@ describe('laws of chains', () => {
       }),
       { numRuns: 4_000 },
     )
-    expect(named).toBeGreaterThan(1_000)
+    expect(named).toBeGreaterThan(500)
   })
 
   test('a downstream rule lets through only what one rule names for that very action', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { parsePlainJson } from '../../src/core/json/plain.ts'
+import { parsePlainJson, parsePlainJsonBytes } from '../../src/core/json/plain.ts'
 import { scanJson } from '../../src/core/json/scanner.ts'
 import type { JsonValue } from '../../src/core/json.ts'
 
@@ -61,11 +61,16 @@ const scanned = (json: string): JsonValue | undefined => {
   }
 }
 
+const isAscii = (json: string) => Buffer.byteLength(json) === json.length
+
 test('what the plain reader reads, the scanner reads the same', () => {
   let plainly = 0
   fc.assert(
     fc.property(text, (json) => {
       const plain = parsePlainJson(json)
+      const fromBytes = parsePlainJsonBytes(Buffer.from(json))
+      expect(fromBytes).toEqual(isAscii(json) ? plain : undefined)
+      expect(JSON.stringify(fromBytes)).toBe(isAscii(json) ? JSON.stringify(plain) : undefined)
       if (plain === undefined) return
       plainly++
       const strict = scanned(json)
@@ -91,6 +96,7 @@ test('the texts of everyday are read plainly', () => {
           deep: [{ a: [[{ b: true, c: null }]] }],
         })
         expect(parsePlainJson(json)).toEqual(scanJson(json))
+        expect(parsePlainJsonBytes(Buffer.from(json))).toEqual(scanJson(json))
       },
     ),
     { numRuns: 2_000 },
@@ -109,6 +115,7 @@ test.each([
   ['33 levels', '['.repeat(33) + ']'.repeat(33)],
 ])('not read plainly: %s', (_what, json) => {
   expect(parsePlainJson(json)).toBeUndefined()
+  expect(parsePlainJsonBytes(Buffer.from(json))).toBeUndefined()
 })
 
 test('32 levels are read plainly', () => {

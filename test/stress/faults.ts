@@ -53,7 +53,7 @@ async function under(subject: Subject, { name, harm }: Fault): Promise<readonly 
     outcomes.push(outcome)
   }
   const start = performance.now()
-  const loop = startOpenLoop({ port: subject.port, perSecond: PER_SECOND, next: subject.next, onOutcome })
+  const loop = await startOpenLoop({ port: subject.port, perSecond: PER_SECOND, next: subject.next, onOutcome })
   await sleep(BEFORE_MS)
   const harmedMs = performance.now() - start
   await harm()

@@ -38,11 +38,16 @@ export interface Stretch {
 }
 
 /** Offers so many exchanges a second for so long, in open loop. */
-export async function offer(subject: Subject, perSecond: number, seconds: number): Promise<Stretch> {
+export async function offer(
+  subject: Subject,
+  perSecond: number,
+  seconds: number,
+  isConnected = false,
+): Promise<Stretch> {
   const outcomes: Outcome[] = []
-  const loop = startOpenLoop({
+  const loop = await startOpenLoop({
     port: subject.port,
-    perSecond,
+    ...{ perSecond, isConnected },
     next: subject.next,
     onOutcome: (outcome) => {
       subject.saw(outcome)

@@ -14,16 +14,30 @@ export interface OpenLoop {
   /** Makes the next request. */
   readonly next: () => Buffer
   readonly onOutcome: (outcome: Outcome) => void
+  /** Whether all connections are there before the first request, as those of a balancer are. */
+  readonly isConnected?: boolean
 }
 
 const MAX_CONNECTIONS = 1_000
 const ANSWER_TIMEOUT_MS = 15_000
+/** A server without work takes a connection with each turn of its event loop, so all of them in less. */
+const CONNECT_MS = 1_000
 
 /** Sends requests when their time has come, whether or not those before were answered (Poisson arrivals), until it is stopped. */
-export function startOpenLoop({ port, perSecond, next, onOutcome }: OpenLoop): { readonly stop: () => Promise<void> } {
+export async function startOpenLoop({
+  port,
+  perSecond,
+  next,
+  onOutcome,
+  isConnected = false,
+}: OpenLoop): Promise<{ readonly stop: () => Promise<void> }> {
   const idle: Connection[] = []
   const queue: number[] = []
-  let connections = 0
+  if (isConnected) {
+    for (let i = 0; i < MAX_CONNECTIONS; i++) idle.push(openConnection('127.0.0.1', port))
+    await sleep(CONNECT_MS)
+  }
+  let connections = idle.length
   let inFlight = 0
   let isStopped = false
   const start = performance.now()

@@ -60,7 +60,10 @@ try {
   await client.connect()
   await client.query('CREATE DATABASE writ')
   await client.end()
-  const subject = await startSubject(cluster.url('writ'), name === 'overload' ? { shedOverload: true } : {})
+  const subject = await startSubject(cluster.url('writ'), {
+    shedOverload: name === 'overload',
+    isProxied: name === 'faults',
+  })
   const verdicts =
     name === 'soak'
       ? await soak(subject, seconds)

@@ -10,6 +10,7 @@ import type { Outcome } from './open-loop.ts'
 /** A server under stress, with a way to its database that can be held up, and an account of what it gave out. */
 export interface Subject {
   readonly port: number
+  /** The way to its database, which goes through this process: there for faults alone, for a busy generator would slow it down. */
   readonly proxy: TcpProxy
   readonly world: World
   /** Its own request each time, with an assertion and a proof of its own. */
@@ -29,13 +30,22 @@ const UNLIMITED = { perSecond: 1_000_000, burst: 1_000_000 }
 const MB = 1_000_000
 const PAGE_BYTES = 4_096
 
-/** Starts the build on a database, behind a proxy. */
-export async function startSubject(databaseUrl: string, settings: object = {}): Promise<Subject> {
+export interface SubjectOptions {
+  readonly shedOverload?: boolean
+  /** Whether it reaches its database through `proxy`. */
+  readonly isProxied?: boolean
+}
+
+/** Starts the build on a database. */
+export async function startSubject(
+  databaseUrl: string,
+  { shedOverload = false, isProxied = false }: SubjectOptions = {},
+): Promise<Subject> {
   const url = new URL(databaseUrl)
   const proxy = await startProxy(Number(url.port || 5432))
-  url.host = `127.0.0.1:${proxy.port}`
+  if (isProxied) url.host = `127.0.0.1:${proxy.port}`
   const folder = makeFolder({ DATABASE_URL: url.href, WRIT_LOG_LEVEL: 'fatal' })
-  const config = { clientRequests: UNLIMITED, failedAuthentications: UNLIMITED, ...settings }
+  const config = { clientRequests: UNLIMITED, failedAuthentications: UNLIMITED, shedOverload }
   await writeFile(folder.settings.WRIT_CONFIG as string, JSON.stringify(config))
   const server: ServerProcess = await startProcess(folder.settings)
   const world = await createWorld({ issuer: server.issuer, admin: await administratorOf(folder.dataDirectory) })

@@ -95,7 +95,7 @@ export interface Deviation {
   readonly proofHeader?: Record<string, unknown>
   readonly proofKey?: TestKey
   /** Instead of the one right proof. */
-  readonly proofs?: readonly string[]
+  readonly proofs?: readonly string[] | undefined
   readonly headers?: readonly (readonly [string, string])[]
   /** Instead of the encoded form. */
   readonly rawBody?: string | Uint8Array

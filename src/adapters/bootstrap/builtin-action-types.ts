@@ -1,5 +1,5 @@
 import { type ActionType, compileActionType } from '../../core/action/action-type.ts'
-import { BUILTIN_ACTION_TYPES } from '../../core/action/types/builtin-action-types.ts'
+import { BUILTIN_ACTION_TYPES } from '../../core/action/builtin/builtin-action-types.ts'
 import { isRefusal } from '../../core/refusal.ts'
 import type { Query } from '../prisma/open-database.ts'
 

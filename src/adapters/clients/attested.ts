@@ -1,21 +1,23 @@
 import { type AgentInstance, type Client, isKeyCurrent } from '../../core/agent/client.ts'
 import { isRefusal, type ProofRefusalCode, type Refusal, refuse } from '../../core/refusal.ts'
-import type { Authentication, ClientEvidence, Directory, Freshness, Unauthenticated } from '../../ports.ts'
+import type { Authentication, ClientEvidence, Directory, Freshness, ReplayMark, Unauthenticated } from '../../ports.ts'
 import type { Proof } from '../../wire/dpop.ts'
 import type { AttestationVerifier } from './attestations.ts'
-import { proofMark } from './replay-marks.ts'
 
 export const CLIENT_ID = /^[a-z0-9._-]{1,255}$/
 
 export interface AttestedParts {
   readonly directory: Pick<Directory, 'client' | 'instance'>
   readonly attestations: AttestationVerifier
-  readonly checkKeyProof: (
-    evidence: ClientEvidence,
-    isExpectedKey: (jkt: string) => boolean,
-    now: Date,
-  ) => Proof | Refusal<ProofRefusalCode>
+  readonly checkKeyProof: CheckKeyProof
 }
+
+/** Checks the one proof of a request in full, but for its replay at other processes: the commit finds that by the mark. */
+export type CheckKeyProof = (
+  evidence: ClientEvidence,
+  isExpectedKey: (jkt: string) => boolean,
+  now: Date,
+) => { readonly proof: Proof; readonly mark: ReplayMark } | Refusal<ProofRefusalCode>
 
 /**
  * Authenticates an agent by an attestation of ours and a DPoP proof by the attested key, which is its proof of possession
@@ -50,20 +52,22 @@ export async function authenticateAttested(
     if (!isRefusal(holder)) break
   }
   if (!isRefusal(holder)) attested.isLookedUp = true
-  const proof = checkKeyProof(evidence, (proved) => proved === jkt, now)
+  const proved = checkKeyProof(evidence, (thumbprint) => thumbprint === jkt, now)
   // If both fail, the client is what is wrong.
-  if (isRefusal(proof)) {
+  if (isRefusal(proved)) {
     if (isRefusal(holder)) return stranger(holder)
     // What was used before is put down to whose it was, as it is when the database finds it.
-    return proof.code === 'proof_replayed' && client !== undefined
-      ? { refusal: proof, client, marks: [] }
-      : stranger(proof)
+    return proved.code === 'proof_replayed' && client !== undefined
+      ? { refusal: proved, client, marks: [] }
+      : stranger(proved)
   }
   if (client === undefined) return stranger(UNKNOWN)
   // As old as the attestation that it came with: what was made before a restore is refused by the commit.
-  const marks = [{ ...proofMark(proof), issuedAt: Math.min(proof.iat, attested.iat) }]
+  const { kind, key, until, issuedAt } = proved.mark
+  const marks = [{ kind, key, until, issuedAt: Math.min(issuedAt, attested.iat) }]
   if (isRefusal(holder)) return { refusal: holder, client, marks }
-  return { client, ...holder, jkt, jwk: proof.jwk, by: 'attestation', marks }
+  const { assertionKid, instance } = holder
+  return { client, assertionKid, instance, jkt, jwk: proved.proof.jwk, by: 'attestation', marks }
 }
 
 interface KeyHolder {

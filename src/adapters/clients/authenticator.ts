@@ -1,6 +1,6 @@
 import { isKeyCurrent } from '../../core/agent/client.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
-import type { Authentication, Authenticator, ClientEvidence, Directory, ProofMode, ReplayMark } from '../../ports.ts'
+import type { Authenticator, ClientEvidence, Directory, ProofMode, ReplayMark } from '../../ports.ts'
 import {
   checkAssertion,
   readAssertion,
@@ -10,7 +10,7 @@ import {
 import { checkProof } from '../../wire/dpop.ts'
 import type { KeyObjectCache } from '../../wire/key-object-cache.ts'
 import type { AttestationVerifier } from './attestations.ts'
-import { authenticateAttested, CLIENT_ID } from './attested.ts'
+import { authenticateAttested, type CheckKeyProof, CLIENT_ID } from './attested.ts'
 import type { NonceKeeper } from './nonces.ts'
 import { assertionMark, proofMark } from './replay-marks.ts'
 import type { UsedEvidence } from './used-evidence.ts'
@@ -35,8 +35,9 @@ export interface AuthenticatorParts {
  */
 export function authenticator(parts: AuthenticatorParts): Authenticator {
   const { issuer, directory, keys, attestations, used, nonces } = parts
-  const checkKeyProof = (evidence: ClientEvidence, isExpectedKey: (jkt: string) => boolean, now: Date) =>
-    checkProof(
+  const checkKeyProof: CheckKeyProof = (evidence, isExpectedKey, now) => {
+    let mark: ReplayMark | undefined
+    const proof = checkProof(
       {
         values: evidence.proofs,
         method: evidence.target.method,
@@ -45,10 +46,15 @@ export function authenticator(parts: AuthenticatorParts): Authenticator {
         accessToken: undefined,
         isExpectedKey,
         isExpectedNonce: nonces === undefined ? undefined : (nonce) => nonces.isExpected(nonce, now),
-        isUsed: (proof) => used.has(proofMark(proof)),
+        isUsed: (read) => {
+          mark = proofMark(read)
+          return used.has(mark)
+        },
       },
       keys,
     )
+    return isRefusal(proof) ? proof : { proof, mark: mark ?? proofMark(proof) }
+  }
 
   return {
     authenticate: async (evidence, proofMode, wanted, now) => {
@@ -64,7 +70,7 @@ export function authenticator(parts: AuthenticatorParts): Authenticator {
       for (const freshness of wanted === 'fresh' ? (['fresh'] as const) : (['cached', 'fresh'] as const)) {
         const client = await directory.client(claims.clientId, freshness)
         const mark = assertionMark(claims)
-        const marks: ReplayMark[] = [mark]
+        const marks: readonly ReplayMark[] = [mark]
         // Of somebody who once had it: that is enough to say no, and to say on whose account.
         if (client?.status === 'active' && used.has(mark)) {
           return { refusal: refuse('assertion_replayed', 'the client assertion was used before'), client, marks }
@@ -81,24 +87,26 @@ export function authenticator(parts: AuthenticatorParts): Authenticator {
           if (freshness === 'cached') continue
           return refused(refuse('client_inactive', 'the client is not active'))
         }
-        const authenticated = { client, assertionKid: signer.kid }
+        const { kid: assertionKid } = signer
         const { confirmedJkt } = claims
         if (proofMode === 'when_present' && evidence.proofs.length === 0) {
           // What is good with one key alone is no good with none.
           return confirmedJkt === undefined
-            ? { ...authenticated, marks }
+            ? { client, assertionKid, marks }
             : refused(refuse('proof_missing', 'the assertion names a key, so a DPoP proof is required'))
         }
 
         const registered = new Set(active.map(({ kid }) => kid))
-        const proof = checkKeyProof(evidence, expectedKey(registered, confirmedJkt, proofMode), now)
-        if (isRefusal(proof)) {
-          if (proof.code === 'proof_key_mismatch' && freshness === 'cached') continue
-          return refused(proof)
+        const proved = checkKeyProof(evidence, expectedKey(registered, confirmedJkt, proofMode), now)
+        if (isRefusal(proved)) {
+          if (proved.code === 'proof_key_mismatch' && freshness === 'cached') continue
+          return refused(proved)
         }
-        const { jkt, jwk } = proof
-        const by: Pick<Authentication, 'by'> = registered.has(jkt) ? {} : { by: 'vouched' }
-        return { ...authenticated, ...by, jkt, jwk, marks: [...marks, proofMark(proof)] }
+        const { jkt, jwk } = proved.proof
+        const both = [mark, proved.mark]
+        return registered.has(jkt)
+          ? { client, assertionKid, jkt, jwk, marks: both }
+          : { client, assertionKid, jkt, jwk, marks: both, by: 'vouched' }
       }
       return { refusal: refuse('client_unknown', 'unknown client'), marks: [] }
     },

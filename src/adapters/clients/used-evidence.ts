@@ -8,6 +8,8 @@ const REMEMBERED = 100_000
 export interface UsedEvidence {
   /** False says nothing: it may have been used at another process, or so long ago that it was forgotten here. */
   readonly has: (mark: Pick<ReplayMark, 'key' | 'until'>) => boolean
+  /** Told of what the database has answered for. */
+  readonly remember: (marks: readonly ReplayMark[]) => void
   /** An issuance that remembers what each of its commits used up. */
   readonly remembering: (issuance: Issuance) => Issuance
 }
@@ -23,12 +25,16 @@ export interface UsedEvidence {
  */
 export function usedEvidence(remembered = REMEMBERED): UsedEvidence {
   const used = new LRUCache<string, ReplayMark['until']>({ max: remembered })
+  const remember = (marks: readonly ReplayMark[]) => {
+    for (const { key, until } of marks) used.set(key, until)
+  }
   return {
+    remember,
     has: ({ key, until }) => used.peek(key) === until,
     remembering: ({ commit }) => ({
       commit: async (entry) => {
         const outcome = await commit(entry)
-        for (const { key, until } of entry.marks) used.set(key, until)
+        remember(entry.marks)
         return outcome
       },
     }),

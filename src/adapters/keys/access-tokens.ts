@@ -2,8 +2,15 @@ import type { ActorTokens } from '../../chain-ports.ts'
 import type { ActorClaim } from '../../core/agent/actor-chain.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
-import type { ActionTokens, ClientTokens, NewKeyProofs, RevocableToken, RevocableTokens } from '../../ports.ts'
-import { readAccessToken, verifyAccessToken } from '../../wire/access-token.ts'
+import type { ActionTokens } from '../../introspection-ports.ts'
+import type { ClientTokens, NewKeyProofs, RevocableToken, RevocableTokens } from '../../ports.ts'
+import {
+  checkTokenClaims,
+  checkTokenSignature,
+  readAccessToken,
+  rememberHeader,
+  verifyAccessToken,
+} from '../../wire/access-token.ts'
 import type { ActionTokenClaims } from '../../wire/access-token-claims.ts'
 import { checkProof } from '../../wire/dpop.ts'
 import { parsePublicJwk } from '../../wire/jwk.ts'
@@ -14,13 +21,29 @@ import type { SigningKeys } from './signing-keys.ts'
 
 /** Action tokens that come back for introspection. */
 export function actionTokens(issuer: string, keys: SigningKeys): ActionTokens {
+  const read: ActionTokens['read'] = (token, audience, now) => {
+    const unverified = readAccessToken(token)
+    if (isRefusal(unverified)) return unverified
+    const claims = checkTokenClaims(unverified, { use: 'action', issuer, audience, now })
+    if (isRefusal(claims)) return claims
+    const { jti, exp, txn, act } = claims
+    return {
+      jti,
+      verify: () => {
+        const key = keys.verificationKey(unverified.kid)
+        // What this process signed itself needs a key that is still good, and no second look at the signature.
+        const isOurs = key !== undefined && keys.signedHere(token)
+        const refused = isOurs ? rememberHeader(unverified) : checkTokenSignature(unverified, key)
+        // Parsed by the strict scanner when it was read, so it is JSON throughout.
+        return refused ?? { jti, exp, txn, act: toActor(act, issuer), json: claims as unknown as JsonObject }
+      },
+    }
+  }
   return {
+    read,
     verify: (token, audience, now) => {
-      const claims = verifyAccessToken(token, { use: 'action', issuer, audience, now, keys: keys.verificationKey })
-      // Parsed by the strict scanner when it was verified, so it is JSON throughout.
-      if (isRefusal(claims)) return claims
-      const { jti, exp, txn, act } = claims
-      return { jti, exp, txn, act: toActor(act, issuer), json: claims as unknown as JsonObject }
+      const found = read(token, audience, now)
+      return isRefusal(found) ? found : found.verify()
     },
   }
 }

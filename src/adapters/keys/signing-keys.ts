@@ -12,10 +12,11 @@ import type { Clock, Signer } from '../../ports.ts'
 import type { TokenSigner, VerificationKey } from '../../wire/access-token.ts'
 import { signClientAttestation } from '../../wire/client-attestation.ts'
 import { jwkThumbprint, type PublicJwk, parsePublicJwk } from '../../wire/jwk.ts'
-import { signJws } from '../../wire/jws.ts'
+import { encodeHeader, signJws, signUnder } from '../../wire/jws.ts'
 import { SECURITY_EVENT_TYP } from '../../wire/security-event.ts'
 import type { Query } from '../prisma/open-database.ts'
 import type { KeyEncryption } from './key-encryption.ts'
+import { type SignedHere, signedHere } from './signed-here.ts'
 
 /** The server signs ES256: what every resource server's library can verify. */
 const ALGORITHM = 'ES256'
@@ -27,6 +28,8 @@ export interface SigningKey extends SigningKeyFacts {
   readonly publicJwk: PublicJwk
   readonly privateKey: KeyObject
   readonly publicKey: KeyObject
+  /** Header segment of the access tokens that it signs. */
+  readonly tokenHeader: string
 }
 
 /** Nothing can be signed until an administrator rotates the keys. */
@@ -40,6 +43,8 @@ export interface SigningKeys extends Signer, AttestationSigner {
   readonly active: () => SigningKey
   /** A key that signed something which may still be valid; compromised keys are none. */
   readonly verificationKey: (kid: string) => VerificationKey | undefined
+  /** Whether an access token was signed by this very process a moment ago. Of its key it says nothing. */
+  readonly signedHere: SignedHere['has']
   /** The JWKS: what signs now, what will soon, and what signed until a moment ago (RFC 7517). */
   readonly published: () => readonly SigningKey[]
   /** Every key that may sign, with its private part, for the library that signs as well. Never shown, never logged. */
@@ -58,13 +63,15 @@ interface SigningKeyRow {
 
 /** Loads the server's keys; `ensureSigningKey` must have run. */
 export async function openSigningKeys(query: Query, encryption: KeyEncryption, clock: Clock): Promise<SigningKeys> {
-  const opened = new Map<string, Pick<SigningKey, 'publicJwk' | 'privateKey' | 'publicKey'>>()
+  const opened = new Map<string, Pick<SigningKey, 'publicJwk' | 'privateKey' | 'publicKey' | 'tokenHeader'>>()
+  const own = signedHere()
   let keys: readonly SigningKey[] = []
 
   const open = (row: SigningKeyRow): SigningKey => {
     let material = opened.get(row.kid)
     if (material === undefined) {
-      material = keyMaterial(encryption.open(row.sealed, sealName(row.kid)))
+      const tokenHeader = encodeHeader({ typ: 'at+jwt', kid: row.kid }, ALGORITHM)
+      material = { ...keyMaterial(encryption.open(row.sealed, sealName(row.kid))), tokenHeader }
       opened.set(row.kid, material)
     }
     return {
@@ -108,9 +115,12 @@ export async function openSigningKeys(query: Query, encryption: KeyEncryption, c
       const key = keys.find((candidate) => candidate.kid === kid)
       return key === undefined || key.compromisedAt !== undefined ? undefined : { key: key.publicKey, alg: ALGORITHM }
     },
+    signedHere: own.has,
     signAccessToken: async (claimsJson) => {
-      const { kid, privateKey } = active()
-      return signJws({ typ: 'at+jwt', kid }, claimsJson, privateKey, ALGORITHM)
+      const { privateKey, tokenHeader } = active()
+      const token = signUnder(tokenHeader, claimsJson, privateKey, ALGORITHM)
+      own.remember(token)
+      return token
     },
     signSecurityEvent: async (claimsJson) => {
       const { kid, privateKey } = active()

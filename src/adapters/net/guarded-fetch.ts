@@ -226,6 +226,8 @@ function reason(error: unknown): string {
 }
 
 async function unlessAborted<T>(awaited: Promise<T>, signal: AbortSignal): Promise<T> {
+  // Nobody may be waiting for it any more when it fails, and a rejection that nobody handles ends the process.
+  awaited.catch(() => {})
   signal.throwIfAborted()
   let stop = () => {}
   const aborted = new Promise<never>((_, reject) => {

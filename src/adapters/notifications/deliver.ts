@@ -55,7 +55,7 @@ const TAKE = `
   due AS (
     SELECT n.id FROM notification n JOIN waiting w ON w.id = n.id
     WHERE (n.kind <> 'ping' OR w.place <= ${MAX_AT_ONE_ENDPOINT}) AND n.delivered_at IS NULL AND n.next_try_at <= now()
-    ORDER BY n.next_try_at LIMIT $2::int FOR UPDATE OF n SKIP LOCKED),
+    ORDER BY w.place, n.next_try_at LIMIT $2::int FOR UPDATE OF n SKIP LOCKED),
   taken AS (
     UPDATE notification n SET attempts = n.attempts + 1, next_try_at = now() + make_interval(
       secs => least($3::float8 * 2 ^ least(n.attempts, 20), $4::float8) * (1 + random() / 4))
@@ -64,8 +64,9 @@ const TAKE = `
     a.action_type, a.resource, a.created_at, a.expires_at
   FROM taken t JOIN approval a ON a.id = t.approval_id`
 
-/** The token is of no more use, so it is forgotten. */
-const DELIVERED = 'UPDATE notification SET delivered_at = now(), sealed = NULL, failure = NULL WHERE id = $1'
+/** The token is of no more use, so it is forgotten; one that took its place meanwhile is sent next. */
+const DELIVERED = `UPDATE notification SET delivered_at = now(), sealed = NULL, failure = NULL
+  WHERE id = $1 AND sealed IS NOT DISTINCT FROM $2::bytea`
 /** A URL that is not asked will not be asked the next time. */
 const FAILED = `UPDATE notification SET failure = $2, expires_at = CASE WHEN $3::boolean THEN now() ELSE expires_at END
   WHERE id = $1`
@@ -120,7 +121,7 @@ async function deliver(parts: DeliveryParts, due: Due, signal: AbortSignal): Pro
     const { url, message } = messageOf(parts, due)
     const { status } = await fetch(url, { method: 'POST', ...message, signal })
     // Whatever it answers but "received" is tried again. It may send nobody elsewhere (CIBA Core §10.2).
-    if (status >= 200 && status < 300) await query(DELIVERED, [due.id])
+    if (status >= 200 && status < 300) await query(DELIVERED, [due.id, due.sealed])
     else await query(FAILED, [due.id, `answered ${status}`, false])
   } catch (error) {
     if (!(error instanceof GuardedFetchError)) throw error

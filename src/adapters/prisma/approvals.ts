@@ -51,7 +51,9 @@ export function approvals(query: Query): Approvals {
         `UPDATE approval SET notification_token = decode($2, 'hex') WHERE id = $1 AND state = 'pending' RETURNING id`,
         [id, hex],
       )
-      if (changed.length === 0) await query(PING_DECIDED, [id, hex])
+      if (changed.length > 0) return
+      const replaced = await query(REPLACE_PING, [id, hex])
+      if (replaced.length === 0) await query(PING_DECIDED, [id, hex])
     },
   }
 }
@@ -62,6 +64,15 @@ interface PollRow {
   readonly expires_in: number
 }
 
+/** Sent to where the agent is pinged now, with what it expects now, and soon: its own earlier endpoint may be somebody else's. */
+const REPLACE_PING = `
+  UPDATE notification n SET sealed = decode($2, 'hex'), url = g.backchannel_client_notification_endpoint,
+    next_try_at = least(n.next_try_at, now())
+  FROM approval a JOIN agent g ON g.id = a.agent_id AND g.status = 'active' AND g.backchannel_token_delivery_mode = 'ping'
+    AND g.backchannel_client_notification_endpoint IS NOT NULL
+  WHERE n.approval_id = $1 AND a.id = n.approval_id AND n.kind = 'ping' AND n.delivered_at IS NULL
+    AND n.expires_at > clock_timestamp() RETURNING n.id`
+
 /** One at a time: whoever asks again and again is told once. */
 const PING_DECIDED = `
   INSERT INTO notification (id, kind, approval_id, url, sealed, expires_at)
@@ -69,7 +80,8 @@ const PING_DECIDED = `
   FROM approval a JOIN agent g ON g.id = a.agent_id AND g.status = 'active' AND g.backchannel_token_delivery_mode = 'ping'
     AND g.backchannel_client_notification_endpoint IS NOT NULL
   WHERE a.id = $1 AND a.state IN ('approved', 'denied', 'void') AND NOT EXISTS (
-    SELECT 1 FROM notification n WHERE n.approval_id = a.id AND n.kind = 'ping' AND n.delivered_at IS NULL)`
+    SELECT 1 FROM notification WHERE approval_id = a.id AND kind = 'ping' AND delivered_at IS NULL
+      AND expires_at > clock_timestamp())`
 
 /** The row is locked before the clock is read: of polls that come at once one is in time. */
 const COUNT_POLL = `

@@ -13,8 +13,8 @@ import { isDatabaseUnavailable } from './database-errors.ts'
 import { grouped } from './grouped.ts'
 import type { Query } from './open-database.ts'
 
-/** About 2 kB an entry. */
-const REMEMBERED = 20_000
+/** Of each kind. An agent at work takes about 12 kB in all of what is remembered here and elsewhere (`npm run bench -- mem`). */
+const REMEMBERED = 10_000
 /** `action_types` of a resource that its administrator did not narrow. */
 export const ANY_ACTION_TYPE = '*'
 

@@ -149,7 +149,8 @@ const toCharge = ({ owner, rule, max, amount, seconds, label }: Charge) => ({
   until: owner.until === undefined ? undefined : owner.until.getTime() / 1_000,
 })
 
-const toMarks = (entry: CommitEntry, n: number) =>
+/** The marks of the entry with this place, as `marks` of writ_commit and writ_introspect. */
+export const toMarks = (entry: Pick<CommitEntry, 'attemptId' | 'marks'>, n: number) =>
   entry.marks.map(({ kind, key, until, issuedAt }) => ({
     n,
     request: entry.attemptId,

@@ -1,5 +1,12 @@
 /** Questions of one statement at most; more wait for the next. */
 const MAX_GROUP = 128
+/**
+ * Turns of the event loop that a statement waits at most for more questions. A turn is short when little is to do, and a statement
+ * costs some ten microseconds of system calls, however few questions are in it.
+ */
+const MAX_TURNS = 8
+/** Nor does the first in line wait longer than this for others: under load a turn is long. Unit: ms. */
+const MAX_GATHER_MS = 3
 /** Questions that may wait; one more is refused at once, as if the database were away. */
 const MAX_WAITING = 10_000
 
@@ -78,10 +85,24 @@ export function grouped<Question, Answer>({
     }
     return away
   }
-  const flushAll = async () => {
-    // What arrived in this turn of the event loop goes together.
+  /** Waits while more arrive with every turn of the event loop: they go together. */
+  const gather = async () => {
+    const isWorthIt = (seen: number) =>
+      waiting.length > seen &&
+      waiting.length < MAX_GROUP &&
+      performance.now() - (waiting[0]?.since ?? Number.POSITIVE_INFINITY) < MAX_GATHER_MS
     await new Promise(setImmediate)
-    while (waiting.length > 0) await flush(waiting.splice(0, MAX_GROUP))
+    for (let [turn, seen] = [1, 0]; turn < MAX_TURNS && isWorthIt(seen); turn++) {
+      seen = waiting.length
+      await new Promise(setImmediate)
+    }
+  }
+  const flushAll = async () => {
+    await gather()
+    while (waiting.length > 0) {
+      await flush(waiting.splice(0, MAX_GROUP))
+      await gather()
+    }
     flushing = undefined
   }
   return {

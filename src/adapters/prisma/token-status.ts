@@ -1,6 +1,6 @@
 import type { IncomingTokens } from '../../chain-ports.ts'
 import type { JsonObject } from '../../core/json.ts'
-import type { TokenStatus } from '../../ports.ts'
+import type { TokenStatus } from '../../introspection-ports.ts'
 import { isDatabaseUnavailable } from './database-errors.ts'
 import { grouped } from './grouped.ts'
 import type { Query } from './open-database.ts'

@@ -96,6 +96,10 @@ export async function lookUpEnrolments(
 export const lookUpSignInLinks = (ports: ReadPorts, principalId: string, page: Page) =>
   ofPrincipal(ports, principalId, () => ports.registry.read.signInLinks.page(principalId, page))
 
+/** Passkeys of a principal, newest first. */
+export const lookUpPasskeys = (ports: ReadPorts, principalId: string, page: Page) =>
+  ofPrincipal(ports, principalId, () => ports.registry.read.passkeys.page(principalId, page))
+
 /** The accounts elsewhere by which a principal signs in. */
 export const lookUpUpstreamIdentities = (ports: ReadPorts, principalId: string, page: Page) =>
   ofPrincipal(ports, principalId, () => ports.registry.read.upstreamIdentities.page(principalId, page))

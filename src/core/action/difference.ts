@@ -39,13 +39,20 @@ export function difference(
   }
   if (!isPlainObject(actual)) return ''
   const names = Object.keys(expected)
-  for (const name of names) {
-    const member = (expected as Readonly<Record<string, JsonValue>>)[name] as JsonValue
-    if (!Object.hasOwn(actual, name)) return name
-    const inner = difference(actual[name], member, place?.members.get(name), options, depth + 1)
-    if (inner !== undefined) return memberPath(name, inner)
-  }
   const actualNames = Object.keys(actual)
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i] as string
+    const member = (expected as Readonly<Record<string, JsonValue>>)[name] as JsonValue
+    // One that stands at the same place is its own; to ask is dear, and most actions are written in one order.
+    if (actualNames[i] !== name && !Object.hasOwn(actual, name)) return name
+    const inner = place?.members.get(name)
+    if (inner === undefined && (typeof member !== 'object' || member === null)) {
+      if (actual[name] !== member) return name
+      continue
+    }
+    const differs = difference(actual[name], member, inner, options, depth + 1)
+    if (differs !== undefined) return memberPath(name, differs)
+  }
   if (actualNames.length === names.length) return undefined
   return actualNames.find((name) => !Object.hasOwn(expected, name)) ?? ''
 }

@@ -14,7 +14,7 @@ const PLAIN = /^[A-Za-z0-9@._:/?&=%+~#-]+$/
  * looks like them, so that no value can forge them.
  */
 const UNSEEN =
-  /[\p{C}\p{Zl}\p{Zp}\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u115f\u1160\u2800\u3164\uffa0“”⟨⟩\u201f\u2033\u2036\u275d\u275e\u301d\u301e\uff02\u2329\u232a\u3008\u3009]|[\u0334-\u0338]|[\u20d2-\u20e8]|\p{Me}|\p{Variation_Selector}|\p{Default_Ignorable_Code_Point}/gu
+  /[\p{C}\p{Zl}\p{Zp}\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u115f\u1160\u2800\u3164\uffa0“”⟨⟩\u201e\u201f\u02ba\u02dd\u02ee\u02f5\u02f6\u05f4\u2033\u2036\u275d\u275e\u276c-\u2771\u27e6\u27e7\u27ea-\u27ef\u29fc\u29fd\u2e42\u301d-\u301f\uff02\u2329\u232a\u3008-\u300b\u{1f676}-\u{1f678}\u2039\u203a\u2991\u2992\ufe3f\ufe40\u3003]|(?<= )[\u030b\u030e]|[\u0334-\u0338]|[\u20d2-\u20e8]|\p{Me}|\p{Variation_Selector}|\p{Default_Ignorable_Code_Point}/gu
 
 /**
  * Renders the sentence that an approver reads: the words of the action type's template, and the parsed values.

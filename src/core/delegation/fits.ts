@@ -42,11 +42,11 @@ export function boundGap(action: Action, bound: Bound): Gap | undefined {
   try {
     // A bound is only as good as the version of the type that it was checked under.
     if (action.type.type !== bound.type.type || action.type.version !== bound.type.version) return { member: 'type' }
-    const { type: _type, locations, ...members } = action.details
+    const { locations } = action.details
     const isHere =
       isJsonArray(locations) && locations.length > 0 && locations.every((l) => bound.locations.includes(String(l)))
     if (!isHere) return { member: 'locations' }
-    const member = membersGap(members, bound.members, action.type.digestPlaces)
+    const member = membersGap(action.details, bound.members, action.type.digestPlaces, isAboutMembers)
     return member === undefined ? undefined : { member }
   } catch {
     return { member: '' }
@@ -126,25 +126,35 @@ function membersGap(
   value: JsonObject,
   members: ReadonlyMap<string, Constraint>,
   place: DigestPlace | undefined,
+  isCompared: (name: string) => boolean = everyName,
 ): string | undefined {
   for (const name of Object.keys(value)) {
+    if (!isCompared(name)) continue
     const constraint = members.get(name)
     if (constraint === undefined) return name
     const gap = constraintGap(value[name] as JsonValue, constraint, place?.members.get(name))
     if (gap !== undefined) return memberPath(name, gap)
   }
-  const missing = [...members].filter(([name, c]) => !Object.hasOwn(value, name) && !allowsAbsence(c))
-  // Sorted, so that the order in which a bound was written never shows.
-  return missing.map(([name]) => name).toSorted()[0]
+  let missing: string | undefined
+  for (const [name, constraint] of members) {
+    if (Object.hasOwn(value, name) || allowsAbsence(constraint)) continue
+    // The first by name, so that the order in which a bound was written never shows.
+    if (missing === undefined || name < missing) missing = name
+  }
+  return missing
 }
+
+const everyName = () => true
+/** Of an action, what is neither its type nor its place: those are compared before. */
+const isAboutMembers = (name: string) => name !== 'type' && name !== 'locations'
 
 function elementsGap(
   value: readonly JsonValue[],
   constraintOf: (index: number) => Constraint | undefined,
 ): string | undefined {
-  for (const [i, item] of value.entries()) {
+  for (let i = 0; i < value.length; i++) {
     const constraint = constraintOf(i)
-    const gap = constraint === undefined ? '' : constraintGap(item, constraint, undefined)
+    const gap = constraint === undefined ? '' : constraintGap(value[i] as JsonValue, constraint, undefined)
     if (gap !== undefined) return elementPath(i, gap)
   }
   return undefined

@@ -7,6 +7,29 @@ const isSurrogate = (unit: number) => unit >= 0xd800 && unit <= 0xdfff
 const isDigit = (unit: number) => unit >= 0x30 && unit <= 0x39
 
 /**
+ * What `parsePlainJson` reads, from its bytes: ASCII alone, which looks the same in every encoding that is near. A byte costs a
+ * fraction of what a character of a string does, so this is tried first wherever the bytes are at hand.
+ */
+export function parsePlainJsonBytes(bytes: Uint8Array): JsonValue | undefined {
+  let quotes = 0
+  let isInString = false
+  for (let i = 0; i < bytes.length; i++) {
+    const unit = bytes[i] as number
+    if (unit === QUOTE) {
+      quotes++
+      isInString = !isInString
+    } else if (unit >= 0x80) {
+      return undefined
+    } else if (isInString) {
+      if (unit < 0x20 || unit === BACKSLASH) return undefined
+    } else if (isFraction(unit, bytes[i - 1] as number)) {
+      return undefined
+    }
+  }
+  return parsed(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'), quotes)
+}
+
+/**
  * Reads JSON that is written plainly with the engine's own parser, several times as fast as the scanner; undefined for every
  * other text, right or wrong: then the scanner says what it is.
  *
@@ -24,10 +47,18 @@ export function parsePlainJson(text: string): JsonValue | undefined {
       isInString = !isInString
     } else if (isInString) {
       if (unit < 0x20 || unit === BACKSLASH || isSurrogate(unit)) return undefined
-    } else if (unit === 0x2e || unit === 0x45 || (unit === 0x65 && isDigit(text.charCodeAt(i - 1)))) {
-      return undefined // a fraction or an exponent: what a double holds of it is for the scanner to say
+    } else if (isFraction(unit, text.charCodeAt(i - 1))) {
+      return undefined
     }
   }
+  return parsed(text, quotes)
+}
+
+/** A fraction or an exponent begins outside of strings: what a double holds of it is for the scanner to say. */
+const isFraction = (unit: number, before: number) =>
+  unit === 0x2e || unit === 0x45 || (unit === 0x65 && isDigit(before))
+
+function parsed(text: string, quotes: number): JsonValue | undefined {
   try {
     const value: JsonValue = JSON.parse(text)
     return plainStrings(value, 0) * 2 === quotes ? value : undefined

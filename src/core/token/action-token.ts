@@ -19,7 +19,7 @@ export interface ActionTokenClaims {
   /** Minted at the first hop, carried through a chain. */
   readonly txn: string
   /** The agent's own name for the step it is in. */
-  readonly turn?: string
+  readonly turn?: string | undefined
   readonly jti: string
   /** NumericDate. */
   readonly iat: number

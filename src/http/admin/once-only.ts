@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { ChangeCall } from '../../commands/admin/change-call.ts'
 import type { StoredAnswer } from '../../commands/admin/registered.ts'
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts'
-import { headerValues } from '../headers.ts'
+import { headerValues } from '../../wire/header-values.ts'
 import type { Answer, Exchange } from './route.ts'
 
 /** Reads `Idempotency-Key`: absent, or one of 1 to 255 printable ASCII characters. */

@@ -63,6 +63,7 @@ export const PARAMETERS: Readonly<Record<string, JsonObject>> = {
   path_kid: segment('kid', 'The RFC 7638 thumbprint of a key.'),
   path_enrolment: segment('enrolment', 'The id of an enrolment.'),
   path_link: segment('link', 'The id of a sign-in link.'),
+  path_passkey: segment('passkey', 'The id of a passkey.'),
   path_rule: segment('rule', 'The id of a downstream rule.'),
   path_jti: segment('jti', 'The "jti" of a token.'),
   limit: {

@@ -10,6 +10,7 @@ import { downstreamRoutes } from './downstream-routes.ts'
 import { enrolmentRoutes } from './enrolment-routes.ts'
 import { instanceRoutes } from './instance-routes.ts'
 import { openapiRoute } from './openapi.ts'
+import { passkeyRoutes } from './passkey-routes.ts'
 import { principalRoutes } from './principal-routes.ts'
 import { resourceRoutes } from './resource-routes.ts'
 import type { Route } from './route.ts'
@@ -28,6 +29,7 @@ const rows = (issuer: string): readonly Route[] => [
   ...instanceRoutes,
   ...principalRoutes,
   ...signInLinkRoutes(issuer),
+  ...passkeyRoutes,
   ...upstreamIdentityRoutes,
   ...resourceRoutes(issuer),
   ...downstreamRoutes,

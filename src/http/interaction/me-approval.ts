@@ -188,7 +188,7 @@ function whatHappened({ state, votes, approvers, needs }: ApprovalView, principa
     case 'denied':
       return own?.isYes === false ? 'you denied it.' : 'it was denied.'
     case 'void':
-      return 'what it rests on has changed (the delegation, the agent, the kind of action or the place), so nobody can approve it any more.'
+      return 'what it rests on has changed (the delegation, the agent, the kind of action, the place, or somebody who said yes may not any more), so nobody can approve it any more.'
     case 'expired':
       return 'its time ran out before it was answered or used.'
     case 'pending': {

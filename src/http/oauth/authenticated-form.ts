@@ -3,6 +3,8 @@ import {
   type AuthenticatedClient,
   type AuthenticatePorts,
   authenticateClient,
+  type ClientEvidence,
+  type RefusedClient,
 } from '../../commands/authenticate-client.ts'
 import { isRefusal, type Refusal } from '../../core/refusal.ts'
 import type { Door } from '../door.ts'
@@ -28,6 +30,12 @@ export interface AuthenticatedFormParts extends AuthenticatedEndpointParts<unkno
   readonly read?: (request: IncomingMessage) => Promise<ReadonlyMap<string, string> | Refusal>
 }
 
+/** A form, and what its sender presented: nobody is authenticated yet. */
+export interface EvidencedForm {
+  readonly form: ReadonlyMap<string, string>
+  readonly evidence: ClientEvidence
+}
+
 /**
  * Reads the form of an endpoint that resource servers and agents call, and authenticates who sent it.
  *
@@ -35,8 +43,33 @@ export interface AuthenticatedFormParts extends AuthenticatedEndpointParts<unkno
  */
 export async function authenticatedForm(
   context: Door,
-  { ports, throttle, nextNonce, path, refuseParameters, read = readForm }: AuthenticatedFormParts,
+  parts: AuthenticatedFormParts,
 ): Promise<(AuthenticatedClient & { readonly form: ReadonlyMap<string, string> }) | undefined> {
+  const read = await evidencedForm(context, parts)
+  if (read === undefined) return undefined
+  const { form, evidence } = read
+  const outcome = await authenticateClient(parts.ports, evidence, 'when_present', context.state.requestId)
+  if (outcome.refusal === undefined) return { ...outcome, form }
+  answerRefusedClient(context, outcome, parts.throttle)
+  return undefined
+}
+
+/** Who is known is told why; a stranger, how often he failed. */
+export const answerRefusedClient = (
+  context: Door,
+  { refusal, isClientKnown }: RefusedClient,
+  throttle: FailureThrottle,
+) => answerOAuthError(context, isClientKnown ? refusal : throttle.failed(context, refusal))
+
+/**
+ * Reads the form of such an endpoint, and what its sender presented.
+ *
+ * @returns undefined when the refusal has been answered.
+ */
+export async function evidencedForm(
+  context: Door,
+  { ports, nextNonce, path, refuseParameters, read = readForm }: AuthenticatedFormParts,
+): Promise<EvidencedForm | undefined> {
   if (nextNonce !== undefined) context.set('DPoP-Nonce', nextNonce())
   const form = await read(context.req)
   const refused = isRefusal(form)
@@ -46,9 +79,5 @@ export async function authenticatedForm(
     answerOAuthError(context, refused as Refusal)
     return undefined
   }
-  const evidence = clientEvidence(context.req, form, `${ports.issuer}${path}`)
-  const outcome = await authenticateClient(ports, evidence, 'when_present', context.state.requestId)
-  if (outcome.refusal === undefined) return { ...outcome, form }
-  answerOAuthError(context, outcome.isClientKnown ? outcome.refusal : throttle.failed(context, outcome.refusal))
-  return undefined
+  return { form, evidence: clientEvidence(context.req, form, `${ports.issuer}${path}`) }
 }

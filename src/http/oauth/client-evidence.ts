@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { ClientEvidence } from '../../commands/authenticate-client.ts'
 import { type Refusal, refuse } from '../../core/refusal.ts'
-import { headerValues } from '../headers.ts'
+import { headerValues } from '../../wire/header-values.ts'
 
 /** Members of a form, or of a JSON body with the same names. */
 export interface Parameters {
@@ -14,16 +14,13 @@ export interface Parameters {
  * @param url absolute URL of the endpoint, built from the issuer and never from `Host`.
  */
 export function clientEvidence(request: IncomingMessage, parameters: Parameters, url: string): ClientEvidence {
-  const clientId = parameters.get('client_id')
-  const assertionType = parameters.get('client_assertion_type')
-  const assertion = parameters.get('client_assertion')
   const attestation = request.headers[ATTESTATION]
   return {
-    ...(clientId !== undefined && { clientId }),
-    ...(assertionType !== undefined && { assertionType }),
-    ...(assertion !== undefined && { assertion }),
+    clientId: parameters.get('client_id'),
+    assertionType: parameters.get('client_assertion_type'),
+    assertion: parameters.get('client_assertion'),
     // Sent twice, the values are joined by a comma, which no JWT has: both are refused with it.
-    ...(attestation !== undefined && { attestation: String(attestation) }),
+    attestation: attestation === undefined ? undefined : String(attestation),
     proofs: headerValues(request, 'dpop'),
     target: { method: request.method ?? '', url },
   }

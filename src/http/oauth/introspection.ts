@@ -1,28 +1,29 @@
-import type { Context, Middleware } from 'koa'
-import {
-  type Introspection,
-  type IntrospectPorts,
-  introspectToken,
-  type Receipt,
-} from '../../commands/introspect-token.ts'
+import { type IntrospectAtOncePorts, introspectAtOnce } from '../../commands/introspect-at-once.ts'
+import type { Introspection, Receipt } from '../../commands/introspect-token.ts'
 import type { Client } from '../../core/agent/client.ts'
 import { type Refusal, refuse } from '../../core/refusal.ts'
-import { type AuthenticatedEndpointParts, authenticatedForm } from './authenticated-form.ts'
+import type { Door } from '../door.ts'
+import { type AuthenticatedEndpointParts, answerRefusedClient, evidencedForm } from './authenticated-form.ts'
 
 const JWT_RESPONSE = 'application/token-introspection+jwt'
 const USE_ID = /^[\x20-\x7e]{1,128}$/
 
 /** `POST /introspect` (RFC 7662): a resource server asks about a token for it, and may use it up. */
-export function introspectionEndpoint(parts: AuthenticatedEndpointParts<IntrospectPorts>): Middleware {
+export function introspectionEndpoint(
+  parts: AuthenticatedEndpointParts<IntrospectAtOncePorts>,
+): (door: Door) => Promise<void> {
   const { ports } = parts
   return async (context) => {
-    const asked = await authenticatedForm(context, { ...parts, path: '/introspect', refuseParameters })
+    const asked = await evidencedForm(context, { ...parts, path: '/introspect', refuseParameters })
     if (asked === undefined) return
-    const { client, form } = asked
+    const { evidence, form } = asked
     const token = form.get('token') ?? ''
     const useId = form.get('consume_id')
     const request = form.has('consume') ? { token, consume: { useId } } : { token }
-    const answer = shown(await introspectToken(ports, client, request))
+    const outcome = await introspectAtOnce(ports, evidence, request, context.state.requestId)
+    if (outcome.refusal !== undefined) return answerRefusedClient(context, outcome, parts.throttle)
+    const { client, introspection } = outcome
+    const answer = shown(introspection)
     context.set('Cache-Control', 'no-store')
     if (!wantsJwt(context)) {
       context.body = answer
@@ -67,9 +68,8 @@ function refuseParameters(form: ReadonlyMap<string, string>): Refusal | undefine
 }
 
 /** Whether the caller asks for a JWT (RFC 9701 §4): it names that type itself. */
-const wantsJwt = (context: Context) =>
-  context
-    .get('accept')
+const wantsJwt = ({ req }: Door) =>
+  (req.headers.accept ?? '')
     .toLowerCase()
     .split(',')
     .some((range) => range.split(';')[0]?.trim() === JWT_RESPONSE)

@@ -3,7 +3,7 @@ import type { Middleware } from 'koa'
 import { type AuthorizePorts, authorizeClientToken } from '../../commands/authorize-client-token.ts'
 import type { FollowPorts } from '../../commands/follow-revocations.ts'
 import { isRefusal, refuse } from '../../core/refusal.ts'
-import { headerValues } from '../headers.ts'
+import { headerValues } from '../../wire/header-values.ts'
 import { presentedToken } from '../presented-token.ts'
 import { answerProtectedError } from './protected-error.ts'
 

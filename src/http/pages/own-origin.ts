@@ -1,4 +1,4 @@
-import { headerValues } from '../headers.ts'
+import { headerValues } from '../../wire/header-values.ts'
 import type { RequestHolder } from './cookie.ts'
 
 /**

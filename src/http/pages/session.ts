@@ -79,7 +79,8 @@ export function sessions({ issuer, loginSeconds, findLogin }: SessionParts): Ses
     readGuardedForm: async (asking) => {
       const form = await readOwnForm(asking)
       if (isRefusal(form)) return form
-      const login = asking.state?.signedIn ?? (await signedIn(asking))
+      // Asked once more, after the body: whoever is slow to send it may have been signed out, or suspended, meanwhile.
+      const login = await signedIn(asking)
       if (login === undefined) return refuse('login_missing', 'nobody is signed in here any more')
       if (!isSame(form.get(CSRF_FIELD) ?? '', login.csrfToken)) {
         return refuse('form_foreign', 'the form was made for another sign-in; load its page again')

@@ -1,6 +1,6 @@
+import { BUILTIN_ACTION_TYPES } from '../../core/action/builtin/builtin-action-types.ts'
 import type { Digestible } from '../../core/action/digest.ts'
 import { actionMismatch } from '../../core/action/match.ts'
-import { BUILTIN_ACTION_TYPES } from '../../core/action/types/builtin-action-types.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { type Refusal, refuse } from '../../core/refusal.ts'
 import { foreignDigest } from './content-digest.ts'

@@ -1,5 +1,6 @@
 import { type Refusal, refuse } from '../../core/refusal.ts'
-import { headerValues, type ResourceRequest } from './resource-request.ts'
+import { headerValues } from '../../wire/header-values.ts'
+import type { ResourceRequest } from './resource-request.ts'
 
 /** What came with the request, unread. */
 export interface PresentedCredentials {
@@ -18,9 +19,10 @@ const SPACE = 0x20
 export function readCredentials(
   request: ResourceRequest,
 ): PresentedCredentials | Refusal<'token_missing' | 'token_invalid'> {
-  const [authorization, ...more] = headerValues(request, 'authorization')
+  const values = headerValues(request, 'authorization')
+  const authorization = values[0]
   if (authorization === undefined) return refuse('token_missing', 'an access token is required')
-  if (more.length > 0) return refuse('token_invalid', 'more than one "Authorization" header')
+  if (values.length > 1) return refuse('token_invalid', 'more than one "Authorization" header')
   // What is no token68 (RFC 9110 §11.2) is no JWT either: that is said by whoever reads it.
   let start = authorization.slice(0, 5).toLowerCase() === 'dpop ' ? 5 : 0
   while (start > 0 && authorization.charCodeAt(start) === SPACE) start++

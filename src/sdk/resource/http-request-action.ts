@@ -2,7 +2,8 @@ import { parseCanonicalUrl } from '../../core/action/canonical-url.ts'
 import { sha256Base64url } from '../../core/hash.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { type Refusal, refuse } from '../../core/refusal.ts'
-import { externalUrl, headerNames, headerValues, type ResourceRequest } from './resource-request.ts'
+import { headerValues } from '../../wire/header-values.ts'
+import { externalUrl, headerNames, type ResourceRequest } from './resource-request.ts'
 
 /** Headers by which a framework or a proxy takes another method or target than the request line says. */
 const OVERRIDES = /^x-(?:http-method.*|method-override|original-url|rewrite-url)$/

@@ -50,6 +50,7 @@ export function createMemoryReplayStore({ maxEntries = 1_000_000 } = {}): Replay
   }
 
   return {
+    hashesKeys: true,
     has(key, now) {
       arriveAt(secondOf(Math.floor(now.getTime() / 1000)))
       return digests.has(digestOf(key), current)

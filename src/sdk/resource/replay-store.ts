@@ -1,6 +1,6 @@
 /** One thing that may be used once: a token, or a proof. */
 export interface ReplayMark {
-  /** Fixed length; says nothing of what it stands for. */
+  /** Fixed length, and says nothing of what it stands for; not so for a store that hashes keys itself. */
   readonly key: string
   /** Until when it must be remembered. Unit: seconds since the epoch. */
   readonly until: number
@@ -25,6 +25,11 @@ export interface ReplayStore {
    * It decides of nothing else; without it a replay is refused by `mark`.
    */
   readonly has?: (key: string, now: Date) => boolean
+  /**
+   * It keeps nothing of a key but a digest of its own making, so keys are not hashed before it is given them. Whoever builds a store
+   * around another's parts leaves it out: that store's own `mark` would be given keys of any length.
+   */
+  readonly hashesKeys?: true
 }
 
 /** The first mark whose key was named before in the same call: it is a replay of itself. */

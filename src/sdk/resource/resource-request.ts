@@ -7,18 +7,6 @@ export interface ResourceRequest {
   readonly rawHeaders: readonly string[]
 }
 
-/** Every value of a header, in order. A parsed header object would hide that there were two. */
-export function headerValues({ rawHeaders }: ResourceRequest, name: string): string[] {
-  const wanted = name.toLowerCase()
-  const values: string[] = []
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const there = rawHeaders[i] ?? ''
-    // Header names are ASCII, whose lower case is as long: most are told apart by their length.
-    if (there.length === wanted.length && there.toLowerCase() === wanted) values.push(rawHeaders[i + 1] ?? '')
-  }
-  return values
-}
-
 /** Names of all headers, in lower case, `_` as `-`: gateways to CGI and WSGI cannot tell them apart. */
 export function headerNames({ rawHeaders }: ResourceRequest): string[] {
   return rawHeaders.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase().replaceAll('_', '-'))

@@ -124,6 +124,7 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
       : createRevocationFollower({ issuer, resource }, options.revocations, issuerKeys, now)
   const consumption = options.consume === undefined ? undefined : createConsumption(issuer, options.consume, now)
   const tokenPrefix = `["token",${JSON.stringify(issuer)},`
+  const markKey = replay.hashesKeys === true ? (text: string) => text : sha256Base64url
   // Where the issuer decides of the token, or claims that nothing forgets, a retry must come as far as to them.
   const isTokenDecidedElsewhere = consumption !== undefined || results?.isDurable === true
 
@@ -163,7 +164,7 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
     if (isRefusal(proof)) return proof
 
     // Was it here before? Where that is known at once, a flood of repeated requests is not worth a signature.
-    const marks = replayMarks(tokenPrefix, claims, proof)
+    const marks = replayMarks(markKey, tokenPrefix, claims, proof)
     if (!isTokenDecidedElsewhere && results === undefined && replay.has?.(marks.token.key, time) === true) {
       return tokenReplayed()
     }
@@ -267,7 +268,11 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
     admit: async (credentials, actual) => {
       const verified = verifiedOf(credentials)
       const admitted = await admit(verified, actual)
-      return isRefusal(admitted) ? admitted : { ...admitted, call: callOf(verified.claims, verified.marks.token) }
+      if (isRefusal(admitted)) return admitted
+      const { claims, marks } = verified
+      // The store of answers may be one that others read: what it is given is hashed, whatever that of marks takes.
+      const key = replay.hashesKeys === true ? sha256Base64url(marks.token.key) : marks.token.key
+      return { ...admitted, call: callOf(claims, { key, until: marks.token.until }) }
     },
   })
   return server
@@ -297,14 +302,19 @@ interface ReplayMarks {
  *
  * What is hashed is the JSON of `["token", iss, jti]` and `["proof", jkt, jti]`, which other processes of the resource mark, too.
  */
-function replayMarks(tokenPrefix: string, claims: ActionTokenClaims, proof: Proof): ReplayMarks {
+function replayMarks(
+  markKey: (text: string) => string,
+  tokenPrefix: string,
+  claims: ActionTokenClaims,
+  proof: Proof,
+): ReplayMarks {
   return {
     token: {
-      key: sha256Base64url(`${tokenPrefix}${JSON.stringify(claims.jti)}]`),
+      key: markKey(`${tokenPrefix}${JSON.stringify(claims.jti)}]`),
       until: claims.exp + SKEW_SECONDS + REMEMBER_SECONDS,
     },
     proof: {
-      key: sha256Base64url(`["proof","${proof.jkt}",${JSON.stringify(proof.jti)}]`),
+      key: markKey(`["proof","${proof.jkt}",${JSON.stringify(proof.jti)}]`),
       until: proof.rememberUntil,
     },
   }

@@ -218,6 +218,15 @@ describe('the guard', () => {
     await expect(asking).rejects.toThrow('enough')
   })
 
+  test('that was stopped before its name was found fails once, and not the process with it', async () => {
+    const ask = guardedFetch({ allowLoopback: false, resolve: () => Promise.reject(new Error('no such name')) })
+    await expect(ask('https://a.example/', { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow(
+      'enough',
+    )
+    // A rejection that nobody handles shows in a later turn of the event loop, and fails the run.
+    await new Promise(setImmediate)
+  })
+
   test('says nothing of what was asked in its errors', async () => {
     const ask = guardedFetch({ allowLoopback: true })
     const error = await ask('http://127.0.0.1:1/?token=s3cret').catch((e: unknown) => e)

@@ -27,6 +27,23 @@ const said = (results: readonly PromiseSettledResult<number>[]) =>
   results.map((result) => (result.status === 'fulfilled' ? result.value : result.reason.constructor.name))
 
 describe('questions that go together', () => {
+  test('come with one turn of the event loop after the other', async () => {
+    const { ask, asked, drain } = asker(() => undefined)
+    // Not for long: on a machine that stalls, one of many tries may find the first gone already.
+    for (let n = 0; n < 50 && !asked.some((questions) => questions.length === 2); n++) {
+      const first = ask(1)
+      await new Promise(setImmediate)
+      await Promise.all([first, ask(2)])
+    }
+    expect(asked).toContainEqual([1, 2])
+    // Where nobody else comes, one is not kept waiting: a turn in which nothing happens is enough.
+    const alone = ask(3)
+    for (let turn = 0; turn < 4; turn++) await new Promise(setImmediate)
+    expect(asked.at(-1)).toEqual([3])
+    await alone
+    await drain()
+  })
+
   test('one that the database rejects is felt by its own asker alone, when what it left to do is done', async () => {
     const { ask, asked, settled, drain } = asker((questions) => (questions.includes(3) ? new Error('no') : undefined))
     const results = await Promise.allSettled([1, 2, 3, 4].map(ask))

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { exchangeRequest } from '../../support/clients.ts'
-import type { Bench } from '../harness/bench.ts'
+import type { Bench, Figure, Size } from '../harness/bench.ts'
 import { costFigure, interleave, type Turn } from '../harness/interleave.ts'
-import { measure, mintRequest, mintRequests, rawRequest, startMinting } from '../ours/minting.ts'
+import { attested, offersAttestation } from '../ours/attestation.ts'
+import { type Minting, measure, mintRequest, mintRequests, rawRequest, startMinting } from '../ours/minting.ts'
 import { openServerKeys } from '../ours/server-keys.ts'
 
 const REQUESTS = 2_000
@@ -10,6 +11,26 @@ const REQUESTS = 2_000
 const CHEAP = 0.4
 /** What has to be looked up first. */
 const NEVER_MORE = 1.1
+
+/**
+ * With an attestation nothing is verified for it. With `private_key_jwt` the assertion is judged in full first: if both are wrong, the
+ * client is what is wrong (wire contract, section 2).
+ */
+async function malformedAttested(
+  { world, minter, process, target }: Minting,
+  count: number,
+  size: Size,
+  progress: (line: string) => void,
+): Promise<Figure> {
+  const shown = await attested(world, minter)
+  const malformed = () => mintRequest(world, shown, {}, ['not a proof'])
+  const turn = (make: () => Buffer, statuses?: readonly number[]) =>
+    measure(process, target, Array.from({ length: count }, make), undefined, statuses)
+  const mint = () => measure(process, target, mintRequests(world, count, shown))
+  const sides = { malformed: () => turn(malformed, [400, 401]) }
+  const comparison = await interleave(size, mint, sides, progress)
+  return costFigure('deny.http malformed proof, attestation', comparison, 'malformed', { goal: CHEAP })
+}
 
 /** A refusal must not cost more than what it refuses: refusing is what an attacker can have for nothing. */
 export const DENY_HTTP: Bench = {
@@ -39,9 +60,7 @@ export const DENY_HTTP: Bench = {
         {
           // Those of the mint just before.
           replay: () => measure(process, target, minted, undefined, [400, 401]),
-          'malformed proof': refused([400, 401], () =>
-            rawRequest(exchangeRequest(issuer, agent, { ...wish, ...minter }, { proofs: ['not a proof'] })),
-          ),
+          'malformed proof': refused([400, 401], () => mintRequest(world, minter, {}, ['not a proof'])),
           'malformed action': refused([400], () =>
             rawRequest(exchangeRequest(issuer, agent, wish, { form: { authorization_details: '[{"type":' } })),
           ),
@@ -52,8 +71,10 @@ export const DENY_HTTP: Bench = {
       )
       const figure = (side: keyof typeof comparison.sides, goal: number) =>
         costFigure(`deny.http ${side}`, comparison, side, { goal })
+      const figures = (await offersAttestation(issuer)) ? [await malformedAttested(ours, count, size, progress)] : []
       return {
         figures: [
+          ...figures,
           figure('replay', CHEAP),
           figure('malformed proof', CHEAP),
           figure('malformed action', CHEAP),

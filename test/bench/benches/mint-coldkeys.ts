@@ -1,6 +1,6 @@
 import { createWorld } from '../../support/world.ts'
 import { type Bench, CannotRun, type Figure } from '../harness/bench.ts'
-import { costFigure, interleave } from '../harness/interleave.ts'
+import { costFigure, interleave, maxTurns } from '../harness/interleave.ts'
 import { measure, mintRequest, mintRequests, startMinting } from '../ours/minting.ts'
 import { seedRows } from '../ours/seed.ts'
 import { openServerKeys } from '../ours/server-keys.ts'
@@ -21,7 +21,7 @@ export const MINT_COLDKEYS: Bench = {
       const { issuer, database, process, target } = ours
       if (database === undefined) throw new CannotRun('mint.coldkeys needs PostgreSQL')
       const count = size.count(REQUESTS)
-      const needed = count * (size.rounds + size.warmUpRounds)
+      const needed = count * maxTurns(size)
       const keys = await openServerKeys(ours)
       const figures: Figure[] = []
       for (const alg of ['ES256', 'Ed25519'] as const) {

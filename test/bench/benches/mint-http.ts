@@ -6,7 +6,7 @@ import { type Minter, type Minting, measure, mintRequests, startMinting } from '
 import type { OurServerOptions } from '../ours/start-server.ts'
 import { type OtherServer, startLimit } from '../servers/limit.ts'
 
-const REQUESTS = 3_000
+const REQUESTS = 6_000
 const WARM_UP = 1_000
 
 export const MINT_HTTP: Bench = {

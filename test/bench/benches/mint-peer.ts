@@ -4,7 +4,7 @@ import { attested, offersAttestation } from '../ours/attestation.ts'
 import { measure, startMinting } from '../ours/minting.ts'
 import { type Peer, startPeer } from '../servers/peer.ts'
 
-const REQUESTS = 1_500
+const REQUESTS = 3_000
 const RESOURCE = 'https://mail.example'
 const GOALS = { goal: { atLeast: 3 }, stretch: { atLeast: 3.5 } }
 

@@ -16,6 +16,8 @@ export interface RawAnswer {
 /** A keep-alive connection with one request in flight at a time. */
 export interface Connection {
   readonly exchange: (request: RawRequest) => Promise<RawAnswer>
+  /** False: the server has closed it. */
+  readonly isOpen: () => boolean
   readonly close: () => void
 }
 
@@ -49,6 +51,7 @@ export function openConnection({ host, port }: Target): Promise<Connection> {
             socket.write(request)
             return undefined
           }),
+        isOpen: () => !socket.destroyed && socket.writable,
         close: () => {
           waiting = { resolve: () => {}, reject: () => {} }
           socket.end()

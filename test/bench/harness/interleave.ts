@@ -28,55 +28,102 @@ export interface Comparison<Name extends string> {
 /** Above this the reference disagreed with itself, and the run says nothing. */
 const MAX_NOISE = 0.1
 
+/** Runs before the machine is said to be too busy. */
+const ATTEMPTS = 3
+
+/** A side that became cheaper by more than this in one round of the warm-up is still being compiled. */
+const WARMING = 0.05
+const MAX_WARM_UP_ROUNDS = 10
+
+/** Turns that one side takes at most: whoever needs something new for each has so much of it ready. */
+export const maxTurns = ({ rounds }: Size): number => MAX_WARM_UP_ROUNDS + ATTEMPTS * rounds
+
+/** Its turn of the reference comes after it; of that before it, too. */
+interface Compared {
+  readonly own: Sample
+  readonly before: Sample
+  readonly after: Sample
+}
+
 /**
  * Runs reference, one side, reference, the next side, reference, …, round after round, and compares each turn with the two
- * turns of the reference around it: machines are shared, and an absolute number means nothing.
+ * turns of the reference around it: machines are shared, and an absolute number means nothing. The rounds before the first that
+ * counts go on until no side gets cheaper: it takes some thousand requests until all of a server is compiled.
  *
- * @throws Discarded when the reference differed from itself by more than a tenth.
+ * A run in which the reference differs from itself by more than a tenth is discarded and repeated.
+ *
+ * @throws Discarded when every run was.
  */
 export async function interleave<Name extends string>(
-  { rounds, warmUpRounds, isSmoke }: Size,
+  size: Size,
   reference: Turn,
   sides: Readonly<Record<Name, Turn>>,
   progress: (line: string) => void,
 ): Promise<Comparison<Name>> {
   const names = Object.keys(sides) as Name[]
-  const references: Sample[] = []
-  const noises: number[] = []
-  const samples = Object.fromEntries(names.map((name) => [name, [] as Sample[]])) as Record<Name, Sample[]>
-  const costs = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<Name, number[]>
   // The reference's turn after one side is its turn before the next, so that none rests for longer than the others: a
   // process that rests is slower for a while.
   let before = await reference()
-  for (let round = 1 - warmUpRounds; round <= rounds; round++) {
-    const line: string[] = []
+  const round = async (title: string): Promise<Readonly<Record<Name, Compared>>> => {
+    const compared: Partial<Record<Name, Compared>> = {}
     for (const name of names) {
       const own = await sides[name]()
       const after = await reference()
-      const around = (before.cpuMicroseconds + after.cpuMicroseconds) / 2
-      const cost = own.cpuMicroseconds / around
-      line.push(`${name} ${own.cpuMicroseconds.toFixed(1)} µs (${cost.toFixed(3)})`)
-      if (round >= 1) {
-        references.push(before, after)
-        noises.push(Math.abs(after.cpuMicroseconds - before.cpuMicroseconds) / around)
-        samples[name].push(own)
-        costs[name].push(cost)
-      }
+      compared[name] = { own, before, after }
       before = after
     }
-    const title = round < 1 ? 'warm-up' : `round ${round} of ${rounds}`
-    progress(`${title}: reference ${before.cpuMicroseconds.toFixed(1)} µs, ${line.join(', ')}`)
+    const all = compared as Record<Name, Compared>
+    const told = names.map((name) => `${name} ${micros(all[name].own)} (${costOf(all[name]).toFixed(3)})`)
+    progress(`${title}: reference ${micros(before)}, ${told.join(', ')}`)
+    return all
   }
-  const noise = median(noises)
-  if (!isSmoke && !(noise <= MAX_NOISE)) {
-    throw new Discarded(`the reference differed from itself by ${(noise * 100).toFixed(1)} %`)
+
+  await warmUp(size, async () => {
+    const compared = Object.values<Compared>(await round('warm-up'))
+    return compared.flatMap(({ own, after }) => [own.cpuMicroseconds, after.cpuMicroseconds])
+  })
+  for (let attempt = 1; ; attempt++) {
+    const rounds: Readonly<Record<Name, Compared>>[] = []
+    for (let n = 1; n <= size.rounds; n++) rounds.push(await round(`round ${n} of ${size.rounds}`))
+    const comparison = compare(names, rounds)
+    const { noise } = comparison
+    if (size.isSmoke || noise <= MAX_NOISE) return comparison
+    const reason = `the reference differed from itself by ${(noise * 100).toFixed(1)} %`
+    if (attempt === ATTEMPTS) throw new Discarded(`${reason} in ${ATTEMPTS} runs: this machine is too busy`)
+    progress(`discarded: ${reason}`)
   }
+}
+
+/** @param round tells what each side cost. */
+async function warmUp({ warmUpRounds }: Size, round: () => Promise<readonly number[]>): Promise<void> {
+  let least: readonly number[] | undefined
+  for (let n = 1, isWarm = false; n <= MAX_WARM_UP_ROUNDS && (n <= warmUpRounds || !isWarm); n++) {
+    if (warmUpRounds === 0) return
+    const costs = await round()
+    isWarm = costs.every((cost, side) => cost >= (least?.[side] ?? cost) * (1 - WARMING))
+    least = costs.map((cost, side) => Math.min(cost, least?.[side] ?? cost))
+  }
+}
+
+const micros = ({ cpuMicroseconds }: Sample) => `${cpuMicroseconds.toFixed(1)} µs`
+const around = ({ before, after }: Compared) => (before.cpuMicroseconds + after.cpuMicroseconds) / 2
+const costOf = (compared: Compared) => compared.own.cpuMicroseconds / around(compared)
+const noiseOf = (compared: Compared) =>
+  Math.abs(compared.after.cpuMicroseconds - compared.before.cpuMicroseconds) / around(compared)
+
+function compare<Name extends string>(
+  names: readonly Name[],
+  rounds: readonly Readonly<Record<Name, Compared>>[],
+): Comparison<Name> {
+  const turns = rounds.flatMap((round) => names.map((name) => round[name]))
+  const sideOf = (name: Name): Side => ({
+    ...summary(rounds.map((round) => round[name].own)),
+    costs: rounds.map((round) => costOf(round[name])),
+  })
   return {
-    reference: summary(references),
-    sides: Object.fromEntries(
-      names.map((name) => [name, { ...summary(samples[name]), costs: costs[name] }]),
-    ) as unknown as Record<Name, Side>,
-    noise,
+    reference: summary(turns.flatMap(({ before, after }) => [before, after])),
+    sides: Object.fromEntries(names.map((name) => [name, sideOf(name)])) as Record<Name, Side>,
+    noise: median(turns.map(noiseOf)),
   }
 }
 

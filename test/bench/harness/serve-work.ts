@@ -13,8 +13,9 @@ export function serveWork(kinds: Readonly<Record<string, Work>>): void {
       if (work === undefined) throw new Error(`there is no work "${message.work}"`)
       if (message.step === 'run') return void process.send?.({ answer: await work.run() })
       await work.prepare(message.count)
-      // What the preparation left behind is not the work's.
-      Reflect.get(globalThis, 'gc')?.()
+      // What the preparation left behind is not the work's. The young generation only: a full collection would also throw away
+      // compiled code, which a program that keeps working never loses, and each turn would measure the compiler again.
+      Reflect.get(globalThis, 'gc')?.({ type: 'minor' })
       process.send?.({})
     } catch (error) {
       process.send?.({ error: (error as Error).stack ?? String(error) })
@@ -26,3 +27,9 @@ export function serveWork(kinds: Readonly<Record<string, Work>>): void {
 
 /** What the parent told this worker. */
 export const told = <Told>(): Told => JSON.parse(process.argv[2] ?? '{}') as Told
+
+/**
+ * A text as node:http hands one out: characters in a row. What is put together from parts is a tree of them, and whoever reads it
+ * first lays them out in a row, at a cost that is the generator's.
+ */
+export const asReceived = (text: string): string => Buffer.from(text, 'latin1').toString('latin1')

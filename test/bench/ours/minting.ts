@@ -6,7 +6,7 @@ import type { Sample } from '../harness/interleave.ts'
 import type { MeasuredProcess } from '../harness/measured-process.ts'
 import { type OurServer, type OurServerOptions, startOurServer } from './start-server.ts'
 
-export const IN_FLIGHT = 16
+export const IN_FLIGHT = 64
 const SAMPLE_EVERY = 100
 const REPLAYED = 16
 
@@ -104,12 +104,19 @@ function check(bodies: readonly string[], world: World, { agent }: Minter): void
 export const mintRequests = (world: World, count: number, minter: Minter): readonly RawRequest[] =>
   Array.from({ length: count }, () => mintRequest(world, minter))
 
-export function mintRequest(world: Pick<World, 'issuer' | 'wish'>, minter: Minter, wish: object = {}): RawRequest {
+/** @param proofs instead of a good one. */
+export function mintRequest(
+  world: Pick<World, 'issuer' | 'wish'>,
+  minter: Minter,
+  wish: object = {},
+  proofs?: readonly string[],
+): RawRequest {
   const { agent, subjectToken, attestation } = minter
   const deviation =
     attestation === undefined
-      ? {}
+      ? { proofs }
       : {
+          proofs,
           form: { client_assertion: undefined, client_assertion_type: undefined },
           headers: [['OAuth-Client-Attestation', attestation] as const],
         }

@@ -21,7 +21,8 @@ const signature = sign('sha256', signed, signing)
 const answer = JSON.stringify({ access_token: 'x'.repeat(Math.max(0, responseBytes - '{"access_token":""}'.length)) })
 const insert = databaseUrl === undefined ? undefined : await groupedInsert(databaseUrl)
 
-const server = createServer(async (request, response) => {
+// As long as ours, or longer: connections of an open loop rest.
+const server = createServer({ keepAliveTimeout: 60_000 }, async (request, response) => {
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk as Buffer)
   const form = new URLSearchParams(Buffer.concat(chunks).toString('utf8'))

@@ -23,7 +23,7 @@ import { jwkThumbprint, parsePublicJwk } from '../../../src/wire/jwk.ts'
 import { createKeyObjectCache } from '../../../src/wire/key-object-cache.ts'
 import { ACCESS_TOKEN_TYPE, ASSERTION_TYPE, assertion, type Exchange } from '../../support/clients.ts'
 import { proof } from '../../wire/signing.ts'
-import { serveWork, told, type Work } from '../harness/serve-work.ts'
+import { asReceived, serveWork, told, type Work } from '../harness/serve-work.ts'
 
 /** Where the server is whose database and keys this worker shares, and for whom it mints. */
 export interface MintCoreTold {
@@ -38,7 +38,7 @@ export interface MintCoreTold {
   readonly attestation: string | undefined
 }
 
-const IN_FLIGHT = 16
+const IN_FLIGHT = 64
 
 const { issuer, dataDirectory, databaseUrl, agentId, agentKey, wish, attestation } = told<MintCoreTold>()
 const privateKey = createPrivateKey({ key: agentKey as JsonWebKey, format: 'jwk' })
@@ -91,7 +91,7 @@ const parameters = { ...read, element }
 
 const byAssertion = (): Partial<ClientEvidence> => ({
   assertionType: ASSERTION_TYPE,
-  assertion: assertion(agent, issuer),
+  assertion: asReceived(assertion(agent, issuer)),
 })
 const byAttestation = (): Partial<ClientEvidence> => ({ ...(attestation !== undefined && { attestation }) })
 
@@ -105,7 +105,7 @@ function minting(authentication: () => Partial<ClientEvidence>): Work {
         evidence: {
           clientId: agentId,
           ...authentication(),
-          proofs: [proof(agent.key, { method: 'POST', htu: url, now: new Date() })],
+          proofs: [asReceived(proof(agent.key, { method: 'POST', htu: url, now: new Date() }))],
           target: { method: 'POST', url },
         },
       }))

@@ -3,7 +3,7 @@ import { auth } from 'express-oauth2-jwt-bearer'
 import { allowInsecureRequests, validateJwtAccessToken } from 'oauth4webapi'
 import type { JsonObject } from '../../../src/core/json.ts'
 import { createMemoryReplayStore, createResourceServer, isRefusal } from '../../../src/sdk/resource/index.ts'
-import { serveWork, told, type Work } from '../harness/serve-work.ts'
+import { asReceived, serveWork, told, type Work } from '../harness/serve-work.ts'
 import { type Call, openCalls } from './calls.ts'
 
 /** Who verifies: nothing but the two signatures, our SDK, or the library of that name. */
@@ -19,12 +19,18 @@ export const DEPTHS = [1, 2, 4, 8] as const
 const calls = await openCalls()
 const { issuer, resource, origin, path, action } = calls
 
+type Received = Call & { readonly authorization: string }
+
 /** Prepares calls and what this verifier takes for a request, then verifies one after the other. */
-function verifying<Prepared>(prepare: (call: Call) => Prepared, check: (prepared: Prepared) => unknown): Work[] {
+function verifying<Prepared>(prepare: (call: Received) => Prepared, check: (prepared: Prepared) => unknown): Work[] {
   let prepared: readonly Prepared[] = []
   return DEPTHS.map((depth) => ({
     prepare: (count) => {
-      prepared = calls.make(count, depth).map(prepare)
+      prepared = calls
+        .make(count, depth)
+        .map(({ token, proof }) =>
+          prepare({ authorization: asReceived(`DPoP ${token}`), proof: asReceived(proof), token }),
+        )
     },
     run: async () => {
       for (const one of prepared) await check(one)
@@ -62,8 +68,8 @@ const VERIFIERS: Readonly<Record<Verifier, () => readonly Work[]>> = {
     }) => server.authorize({ method: 'POST', url: path, rawHeaders }, actual)
     let replayed: Parameters<typeof authorize>[0] | undefined
     return verifying(
-      ({ token, proof }) => ({
-        rawHeaders: ['Host', 'localhost:4000', 'Authorization', `DPoP ${token}`, 'DPoP', proof],
+      ({ authorization, proof }) => ({
+        rawHeaders: ['Host', 'localhost:4000', 'Authorization', authorization, 'DPoP', proof],
         // Built by the resource server from the request: nothing in it is the token's.
         actual: structuredClone(action),
       }),
@@ -86,8 +92,8 @@ const VERIFIERS: Readonly<Record<Verifier, () => readonly Work[]>> = {
     const metadata = { issuer, jwks_uri: `${issuer}/jwks` }
     const options = { requireDPoP: true, [allowInsecureRequests]: true }
     return verifying(
-      ({ token, proof }) =>
-        new Request(origin + path, { method: 'POST', headers: { authorization: `DPoP ${token}`, dpop: proof } }),
+      ({ authorization, proof }) =>
+        new Request(origin + path, { method: 'POST', headers: { authorization, dpop: proof } }),
       (request) => validateJwtAccessToken(metadata, request, resource, options),
     )
   },
@@ -97,9 +103,9 @@ const VERIFIERS: Readonly<Record<Verifier, () => readonly Work[]>> = {
     const host = new URL(origin).host
     return verifying(
       // As much of Express's request as the middleware reads.
-      ({ token, proof }) => ({
+      ({ authorization, proof }) => ({
         ...{ method: 'POST', protocol: 'http', originalUrl: path, query: {} },
-        headers: { host, authorization: `DPoP ${token}`, dpop: proof },
+        headers: { host, authorization, dpop: proof },
         get: (name: string) => (name.toLowerCase() === 'host' ? host : undefined),
         is: () => false,
       }),

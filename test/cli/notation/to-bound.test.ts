@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { NotationError, pointAt } from '../../../src/cli/notation/notation-error.ts'
 import { toBound } from '../../../src/cli/notation/to-bound.ts'
 import { type ActionType, type ActionTypeDefinition, compileActionType } from '../../../src/core/action/action-type.ts'
-import { BUILTIN_ACTION_TYPES } from '../../../src/core/action/types/builtin-action-types.ts'
+import { BUILTIN_ACTION_TYPES } from '../../../src/core/action/builtin/builtin-action-types.ts'
 import { parseBound } from '../../../src/core/delegation/bound.ts'
 import { isRefusal } from '../../../src/core/refusal.ts'
 

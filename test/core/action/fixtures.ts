@@ -1,6 +1,6 @@
 import { type ActionType, type ActionTypeDefinition, compileActionType } from '../../../src/core/action/action-type.ts'
+import { BUILTIN_ACTION_TYPES } from '../../../src/core/action/builtin/builtin-action-types.ts'
 import { type Action, parseAction } from '../../../src/core/action/parse-action.ts'
-import { BUILTIN_ACTION_TYPES } from '../../../src/core/action/types/builtin-action-types.ts'
 import { type Bound, parseBound } from '../../../src/core/delegation/bound.ts'
 import type { JsonObject } from '../../../src/core/json.ts'
 import { isRefusal } from '../../../src/core/refusal.ts'

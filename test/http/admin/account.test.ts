@@ -47,7 +47,7 @@ describe('records', () => {
     const long = Date.parse('2020-02-02T12:00:00Z')
     // Ids are made by one clock, times of records by another.
     for (const [n, minutesApart] of [0, 59, -59].entries()) {
-      const id = uuidV7(long + minutesApart * MINUTE, randomBytes(16))
+      const id = uuidV7(long + minutesApart * MINUTE, randomBytes(10).toString('hex'))
       await server.database.query(
         `INSERT INTO record (id, at, kind, decision, client, agent) VALUES ($1::uuid, $2, 'admin', 'done', 'long-ago', 'long-ago')`,
         [id, new Date(long + n)],

@@ -31,6 +31,8 @@ const OPERATIONS = `
   /admin/principals/{id} GET PATCH
   /admin/principals/{id}/sign-in-links DELETE GET POST
   /admin/principals/{id}/sign-in-links/{link} DELETE
+  /admin/principals/{id}/passkeys DELETE GET
+  /admin/principals/{id}/passkeys/{passkey} DELETE
   /admin/principals/{id}/upstream-identities DELETE GET
   /admin/principals/{id}/suspend POST
   /admin/principals/{id}/resume POST
@@ -356,6 +358,15 @@ describe('what is answered', () => {
     await done('GET', '/principals/person/sign-in-links')
     await done('DELETE', `/principals/person/sign-in-links/${link.id}`)
     await done('DELETE', '/principals/person/sign-in-links')
+    for (const passkey of ['psk_1', 'psk_2']) {
+      await server.database.query(
+        `INSERT INTO passkey (id, credential_id, principal_id, public_key, label) VALUES ($1, $2, 'person', '\\x00', 'Laptop')`,
+        [passkey, Buffer.from(passkey)],
+      )
+    }
+    await done('GET', '/principals/person/passkeys')
+    expect(await done('DELETE', '/principals/person/passkeys/psk_1')).toEqual({ removed: ['psk_1'] })
+    expect(await done('DELETE', '/principals/person/passkeys')).toEqual({ removed: ['psk_2'] })
     await server.database.query(
       `INSERT INTO upstream_identity (issuer, subject, principal_id) VALUES ('https://idp.example', 'sub-1', 'principal')`,
     )

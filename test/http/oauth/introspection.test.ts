@@ -61,6 +61,7 @@ describe('exactly {"active": false}', () => {
     ['an administrator token', async () => ({ token: world.api.token })],
     ['its own assertion', async () => ({ token: jwt(world.resource.key, { typ: 'JWT' }, { iss: world.resource.id }) })],
     ['a signature of another key', async () => ({ token: resigned(await issued(world.exchange())) })],
+    ['the signature of another token', async () => ({ token: await spliced() })],
     ['a token without its signature', async () => ({ token: (await issued(world.exchange())).replace(/[^.]+$/, '') })],
     ['a changed claim', async () => ({ token: changed(await issued(world.exchange())) })],
   ]
@@ -69,6 +70,16 @@ describe('exactly {"active": false}', () => {
     const answer = await introspect(server.issuer, by, token)
     expect([answer.status, answer.body], answer.text).toStrictEqual([200, { active: false }])
     expect(answer.headers['cache-control']).toBe('no-store')
+  })
+
+  test('nothing is used up on the word of a token that does not verify', async () => {
+    const token = await issued(world.exchange())
+    const form = { consume: 'true' }
+    for (const forged of [changed(token), resigned(token)]) {
+      const answer = await introspect(server.issuer, world.resource, forged, { form })
+      expect(answer.body).toStrictEqual({ active: false })
+    }
+    expect((await introspect(server.issuer, world.resource, token, { form })).body.active).toBe(true)
   })
 
   test('it has expired', async () => {
@@ -135,6 +146,12 @@ describe('refusals', () => {
 function resigned(token: string): string {
   const [header = ''] = token.split('.')
   return jwt(newClient('x').key, JSON.parse(Buffer.from(header, 'base64url').toString()), claimsOf(token))
+}
+
+/** Two tokens of this server, the claims of the one under the signature of the other. */
+async function spliced(): Promise<string> {
+  const [token, other] = [await issued(world.exchange()), await issued(world.exchange())]
+  return token.replace(/[^.]+$/, other.split('.')[2] ?? '')
 }
 
 function changed(token: string): string {

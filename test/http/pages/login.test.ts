@@ -1,3 +1,4 @@
+import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Browser, csrfOf } from '../../support/browser.ts'
 import { send } from '../../support/clients.ts'
@@ -81,6 +82,30 @@ describe('a sign-in', () => {
     await people.api.call('POST', `/admin/principals/${alice}/suspend`, {})
     expect((await browser.get('/me/logins')).status).toBe(303)
     expect((await browser.post('/me/logins/end-others', { csrf })).status).toBe(403)
+  })
+
+  test('is over for whoever was suspended while the form was on its way', async () => {
+    const alice = await people.register()
+    const browser = await people.signedIn(alice)
+    const csrf = csrfOf(await browser.get('/me/logins'))
+    const body = new URLSearchParams({ csrf }).toString()
+    const status = new Promise<number | undefined>((resolve, reject) => {
+      const held = request(`${server.issuer}/me/logins/end-others`, {
+        method: 'POST',
+        headers: {
+          ...{ Origin: server.issuer, 'Sec-Fetch-Site': 'same-origin', Cookie: `${LOGIN}=${secretOf(browser)}` },
+          ...{ 'Content-Type': 'application/x-www-form-urlencoded', 'Content-Length': body.length },
+        },
+      })
+      held.once('response', (answer) => resolve(answer.resume().statusCode)).once('error', reject)
+      held.write(body.slice(0, 5))
+      // Long enough for the head to be judged.
+      setTimeout(async () => {
+        await people.api.call('POST', `/admin/principals/${alice}/suspend`, {})
+        held.end(body.slice(5))
+      }, 200)
+    })
+    expect(await status).toBe(403)
   })
 
   test.each([

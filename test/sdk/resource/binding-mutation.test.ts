@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { BUILTIN_ACTION_TYPES } from '../../../src/core/action/types/builtin-action-types.ts'
+import { BUILTIN_ACTION_TYPES } from '../../../src/core/action/builtin/builtin-action-types.ts'
 import { sha256Base64url } from '../../../src/core/hash.ts'
 import type { JsonObject, JsonValue } from '../../../src/core/json.ts'
 import {

@@ -36,12 +36,19 @@ export function passkeys({ query, transaction }: Pick<Database, 'query' | 'trans
     },
     add: ({ id, principalId, label, credentialId, publicKey, counter, transports }, { loginId, ...deed }) =>
       transaction(async (tx) => {
-        const [held] = await tx('SELECT 1 AS one FROM principal WHERE id = $1 FOR NO KEY UPDATE', [principalId])
+        // Held until the end: a login that ended before, or a principal who was suspended, adds nothing that outlives it.
+        const [held] = await tx(
+          `SELECT 1 AS one FROM principal p JOIN login l ON l.principal_id = p.id AND l.id = $2 AND l.ended_at IS NULL
+             AND l.expires_at > clock_timestamp()
+           WHERE p.id = $1 AND p.status = 'active' FOR NO KEY UPDATE OF p FOR SHARE OF l`,
+          [principalId, loginId],
+        )
+        if (held === undefined) return refuse('sign_in_refused', 'you are not signed in here any more')
         const [{ count } = { count: MAX_PASSKEYS }] = await tx<{ count: number }>(
           'SELECT count(*)::int AS count FROM passkey WHERE principal_id = $1 AND removed_at IS NULL',
           [principalId],
         )
-        if (held === undefined || count >= MAX_PASSKEYS) {
+        if (count >= MAX_PASSKEYS) {
           return refuse('sign_in_refused', `you have ${MAX_PASSKEYS} passkeys; remove one first`)
         }
         const [added] = await tx(

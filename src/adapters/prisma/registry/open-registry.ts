@@ -14,6 +14,7 @@ import { enrolmentStore } from './enrolments.ts'
 import { completeIdempotencyKey, idempotencyKeys } from './idempotency-keys.ts'
 import { instanceStore } from './instances.ts'
 import { keyStore } from './keys.ts'
+import { passkeyStore } from './passkeys.ts'
 import { principalStore } from './principals.ts'
 import { recordStore } from './records.ts'
 import { resourceStore } from './resources.ts'
@@ -90,6 +91,7 @@ function storesOn(client: TransactionClient, encryption: KeyEncryption, onWrite:
     instances: instanceStore(client),
     enrolments: enrolmentStore(client),
     signInLinks: signInLinkStore(client),
+    passkeys: passkeyStore(client),
     upstreamIdentities: upstreamIdentityStore(client),
     downstreamRules: downstreamRuleStore(client),
     delegations: delegationStore(client),

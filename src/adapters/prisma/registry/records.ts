@@ -18,8 +18,8 @@ export function recordStore(client: TransactionClient): RecordStore {
         // Ids ascend with time, so that a time far back is not looked for in everything that came after it.
         AND: [
           ...(after === undefined ? [] : [{ id: { lt: after } }]),
-          ...(earlier === undefined ? [] : [{ id: { lt: idAt(earlier.getTime() + CLOCKS_APART, 0xff) } }]),
-          ...(later === undefined ? [] : [{ id: { gt: idAt(later.getTime() - CLOCKS_APART, 0) } }]),
+          ...(earlier === undefined ? [] : [{ id: { lt: idAt(earlier.getTime() + CLOCKS_APART, 'ff') } }]),
+          ...(later === undefined ? [] : [{ id: { gt: idAt(later.getTime() - CLOCKS_APART, '00') } }]),
         ],
       }
       return (await client.record.findMany({ where, orderBy: { id: 'desc' }, take })).map(toAuditRecord)
@@ -54,8 +54,8 @@ const CLOCKS_APART = 3_600_000
 const LAST_MILLISECOND = 2 ** 48 - 1
 
 /** The first id of a millisecond, or the last one. */
-const idAt = (milliseconds: number, byte: 0 | 0xff): string =>
-  uuidV7(Math.min(Math.max(milliseconds, 0), LAST_MILLISECOND), new Uint8Array(16).fill(byte))
+const idAt = (milliseconds: number, byte: '00' | 'ff'): string =>
+  uuidV7(Math.min(Math.max(milliseconds, 0), LAST_MILLISECOND), byte.repeat(10))
 
 const toAuditRecord = ({ because, claimsDigest: _, ...row }: Record): AuditRecord => ({
   ...row,

@@ -81,13 +81,14 @@ export function seenLongText(text: string): Html {
  */
 export function lookAlikeWarning(text: string): string | undefined {
   // Plain letters look like nothing else, but for hosts that stand for others; most text is done with here.
-  if (!/[^\p{ASCII}]|xn--/iu.test(text)) return undefined
+  // Two questions: one that ignores case would take the Kelvin sign for a k.
+  if (!/[^\p{ASCII}]/u.test(text) && !/xn--/i.test(text)) return undefined
   for (const word of text.split(/[^\p{L}\p{M}\p{N}]+/u)) {
     const scripts = SCRIPTS.filter(([, letters]) => letters.test(word)).map(([name]) => name)
     if (scripts.length > 1) return `one word mixes ${scripts.join(' and ')} letters${listed(word)}`
   }
-  const drawn = DRAWN_AS_PLAIN.exec(text)?.[0]
-  if (drawn !== undefined) return `characters only look like plain ones${listed(drawn)}`
+  const drawn = [...text].filter(isDrawnAsPlain).join('') || (FOREIGN_STOP.exec(text)?.[0] ?? '')
+  if (drawn !== '') return `characters only look like plain ones${listed(drawn)}`
   const isOneWord = !/\s/.test(text)
   for (const place of text.match(isOneWord ? PLACE_OR_HOST : PLACE) ?? []) {
     if (/[^\p{ASCII}]/u.test(place)) return `an address or host has letters beyond ASCII${listed(place)}`
@@ -112,10 +113,26 @@ const SCRIPTS: readonly (readonly [name: string, letters: RegExp])[] = [
   ['Cherokee', /\p{Script=Cherokee}/u],
   ['Hebrew', /\p{Script=Hebrew}/u],
   ['Arabic', /\p{Script=Arabic}/u],
+  ['Lisu', /\p{Script=Lisu}/u],
 ]
 
-/** Forms that are drawn like ASCII and are not: full width, and the letters and digits of formulas. */
-const DRAWN_AS_PLAIN = /[\uff01-\uff5e\u{1d400}-\u{1d7ff}]{1,6}/u
+/**
+ * A form that is drawn like ASCII and is none: full width, circled, ligatures, Roman numerals, the letters and digits of formulas.
+ * Unicode names what each is a form of (NFKC); that superscripts are small, and blanks blank, is seen.
+ */
+const isDrawnAsPlain = (character: string) =>
+  DRAWN_LIKE_SIGNS.test(character) ||
+  (/[^\p{ASCII}\p{Z}]/u.test(character) &&
+    !SEEN_AS_WHAT_IT_IS.test(character) &&
+    /^(?:[!-~]|[A-Za-z]{2,4})$/.test(character.normalize('NFKC')))
+/** Superscripts and subscripts, and signs of their own: ℠ ™ № ℡. */
+const SEEN_AS_WHAT_IT_IS =
+  /[\u00aa\u00b2\u00b3\u00b9\u00ba\u02b0-\u02e4\u2070-\u209c\u1d2c-\u1d6a\u2116\u2120\u2121\u2122]/u
+/** Fraction and division slashes, set minus, hyphens and minus, and every letter of formulas, Greek ones among them. */
+const DRAWN_LIKE_SIGNS = /[\u2044\u2215\u2216\u29f8\u29f9\u2010-\u2012\u2212\u{1d400}-\u{1d7ff}]/u
+/** A stop of scripts that these letters are not of: it ends no sentence here, and hosts are read as if it were a dot (UTS #46). */
+const FOREIGN_STOP =
+  /[\p{Script=Latin}\p{Script=Cyrillic}\p{Script=Greek}0-9][\u3002\uff61](?=[\p{Script=Latin}\p{Script=Cyrillic}\p{Script=Greek}])/u
 
 /** An address, or what stands behind a scheme. Every repetition is bounded, so that no text takes longer than its length. */
 const PLACE = /[\p{L}\p{M}\p{N}._%+-]{1,64}@[\p{L}\p{M}\p{N}.-]{1,255}|[a-z][a-z0-9+.-]{0,20}:\/\/[^\s/?#]{1,255}/gu
