@@ -5,7 +5,7 @@ import { DEFAULT_ISSUER, examples } from './cli.ts'
 import { CliError, EXIT } from './cli-error.ts'
 import { addCommands } from './commands/all.ts'
 import { addCompletion } from './completion/command.ts'
-import { behindDashes } from './input/dashed-ids.ts'
+import { tellIdsFromOptions } from './input/dashed-ids.ts'
 import type { Io } from './io.ts'
 import { painter } from './output/paint.ts'
 
@@ -18,7 +18,7 @@ import { painter } from './output/paint.ts'
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const program = buildProgram(io)
   try {
-    await program.parseAsync([...behindDashes(argv, program)], { from: 'user' })
+    await program.parseAsync([...tellIdsFromOptions(argv, program)], { from: 'user' })
     return EXIT.done
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage

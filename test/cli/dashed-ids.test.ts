@@ -49,14 +49,26 @@ test.each<[readonly string[], string]>([
   expect(err).toContain(path)
 })
 
-test('the value of an option stays with it', async () => {
-  const { code, out } = await run(['records', 'list', '--delegation', JTI, '--json'])
-  expect({ code, items: JSON.parse(out).items }).toEqual({ code: 0, items: [] })
-})
-
-test.each([['--no-such-option-of-22c'], ['-thumbprint-in-no-case'], ['-Short1']])(
-  'what is no identifier is an option still: %s',
-  async (word) => {
-    expect(await run(['tokens', 'revoke', 'x', word])).toMatchObject({ code: 2, out: '' })
+test.each([[JTI], [`-V${JTI.slice(2)}`], [`-y${JTI.slice(2)}`]])(
+  'the value of an option stays with it: %s',
+  async (id) => {
+    const { code, out } = await run(['records', 'list', '--delegation', id, '--json'])
+    expect({ code, items: JSON.parse(out).items }).toEqual({ code: 0, items: [] })
+    const { err } = await run(['tokens', 'revoke', 'none', '--reason', id])
+    expect(err).toContain('/admin/tokens/none/revoke')
   },
 )
+
+test.each<[readonly string[], string]>([
+  [['tokens', 'revoke', 'x', '--no-such-option-of-22c'], 'unknown option'],
+  [['tokens', 'revoke', 'x', '-thumbprint-in-no-case'], 'unknown option'],
+  [['tokens', 'revoke', 'x', '-Short1'], 'unknown option'],
+  [['tokens', 'revoke', JTI, '--reason'], "option '--reason <text>' argument missing"],
+  // Never in another order than it was written: which is the agent, which the key?
+  [['agents', 'keys', 'retire', '-prod-planner-00000001', 'kid', '--yes'], 'unknown option'],
+  [['agents', 'keys', 'retire', JTI, `-A${JTI.slice(2)}`, '--yes'], 'unknown option'],
+])('%j is used wrongly', async (args, message) => {
+  const { code, out, err } = await run(args)
+  expect({ code, out }).toEqual({ code: 2, out: '' })
+  expect(err).toContain(message)
+})

@@ -1,29 +1,47 @@
 import type { Command } from 'commander'
 
 /**
- * What the server calls its things (16 random bytes) and a key's thumbprint (32 bytes, RFC 7638 §3) are base64url, of which one
- * in 64 begins with "-". No option is as long and has capitals, digits or "_" in it.
+ * A token's `jti` (16 random bytes) and a key's thumbprint (32 bytes, RFC 7638 §3) are base64url, of which one in 64 begins with
+ * "-". No option is as long and has capitals, digits or "_" in it.
  */
 const DASHED_ID = /^-(?=.*[A-Z\d_])(?:[\w-]{21}|[\w-]{42})$/
 
 /**
- * Puts identifiers that begin with "-" behind a "--", so that they are not taken for options. The value of an option is left
- * where it stands, and so is a command line that has a "--" of its own.
+ * Writes a command line so that nothing but options is read as one, where it can be told: the identifier that begins with "-" goes
+ * behind a "--", and a value that does is joined to its option, for the program looks for options of its own before it knows the
+ * command's, and would take "-V…" for its version.
+ *
+ * What is left as it came: a line with a "--" of its own, one whose last option lacks its value, and one that has another word
+ * after the identifier, whose place among the arguments would change.
  *
  * @param argv what stands after the program's name.
  * @param program all commands, whose options say what has a value.
  */
-export function behindDashes(argv: readonly string[], program: Command): readonly string[] {
+export function tellIdsFromOptions(argv: readonly string[], program: Command): readonly string[] {
   if (argv.includes('--')) return argv
   const withValue = flagsWithValue(program)
-  const isId = (word: string, n: number) => DASHED_ID.test(word) && !withValue.has(argv[n - 1] ?? '')
-  const ids = argv.filter(isId)
-  return ids.length === 0 ? argv : [...argv.filter((word, n) => !isId(word, n)), '--', ...ids]
+  const words: string[] = []
+  let id: string | undefined
+  for (let n = 0; n < argv.length; n++) {
+    const word = argv[n] as string
+    if (withValue.has(word)) {
+      const value = argv[++n]
+      if (value === undefined) return argv
+      if (word.startsWith('--') && value.length > 1 && value.startsWith('-')) words.push(`${word}=${value}`)
+      else words.push(word, value)
+    } else if (id === undefined && DASHED_ID.test(word)) {
+      id = word
+    } else {
+      if (id !== undefined && !word.startsWith('-')) return argv
+      words.push(word)
+    }
+  }
+  return id === undefined ? words : [...words, '--', id]
 }
 
 function flagsWithValue(command: Command): ReadonlySet<string> {
   const own = command.options
     .filter((option) => option.required)
-    .flatMap(({ short, long }) => [short ?? '', long ?? ''])
+    .flatMap(({ short, long }) => [short, long].filter((flag) => flag !== undefined))
   return new Set([...own, ...command.commands.flatMap((child) => [...flagsWithValue(child)])])
 }
