@@ -3,6 +3,9 @@
 -- asks: array of {n, client: id of a resource, assertion_kid, jkt: of its proof where it sent one, jti: of the token; without one
 -- nothing is looked up}; marks: as those of writ_commit. Answers for each 'ok', with the action of a token that is live and not
 -- used up, 'assertion_replayed', 'proof_replayed', or 'stale': the caller decided on what is no longer so, and reads afresh.
+--
+-- The process asks before it verified the token, so what the token says is not believed yet: a resource server that makes up a
+-- token for itself with the `jti` of another's learns nothing of it, not even by how long the answer takes.
 CREATE FUNCTION writ_introspect(asks jsonb, marks jsonb) RETURNS TABLE (n int, outcome text, action text) LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
 AS $$
@@ -22,7 +25,7 @@ BEGIN
   RETURN QUERY
   SELECT v.n, v.outcome, l.action
   FROM (
-    SELECT q.n, q.jti, CASE
+    SELECT q.n, q.jti, r."identifier", CASE
       WHEN lost.kind = 'assertion' THEN 'assertion_replayed'
       WHEN lost.kind = 'proof' THEN 'proof_replayed'
       WHEN r."status" IS DISTINCT FROM 'active' OR ak."kid" IS NULL OR (q.jkt IS NOT NULL AND pk."kid" IS NULL) THEN 'stale'
@@ -46,7 +49,10 @@ BEGIN
   ) v
   LEFT JOIN LATERAL (
     SELECT t.action FROM writ_live_token(v.jti, moment) t
-    -- A subquery, which is never made into a join (writ_live_unused).
-    WHERE (SELECT true FROM "token_use" u WHERE u."jti" = v.jti) IS NULL
-  ) l ON v.outcome = 'ok' AND v.jti IS NOT NULL;
+    -- Subqueries, which are never made into joins (writ_live_unused). OFFSET keeps all of this here: as conditions of the join they
+    -- would be looked at after the function was called.
+    WHERE v.outcome = 'ok' AND (SELECT c."resource" FROM "record" c WHERE c."jti" = v.jti) = v.identifier
+      AND (SELECT true FROM "token_use" u WHERE u."jti" = v.jti) IS NULL
+    OFFSET 0
+  ) l ON true;
 END $$;
