@@ -48,7 +48,7 @@ export function buildProgram(io: Io): Command {
     .description(
       'writ: the command line of administrators of a Writ server.\nEverything it does goes through the admin API, and into the record.',
     )
-    .version(version(), '-V, --version', 'print the version')
+    .version(version(), '--version', 'print the version')
     .option('--issuer <url>', `the server (default: WRIT_ISSUER, or ${DEFAULT_ISSUER})`)
     .option(
       '--credential <file>',

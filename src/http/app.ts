@@ -4,7 +4,7 @@ import Koa, { type Middleware } from 'koa'
 import { refuse } from '../core/refusal.ts'
 import { directDoor } from './direct-door.ts'
 import type { Door } from './door.ts'
-import { type FaultParts, faults, guardedDoor, isAdmin } from './faults.ts'
+import { type FaultParts, faults, faultsOfKoa, guardedDoor, isAdmin } from './faults.ts'
 import type { FlowDoors } from './oauth/flow-doors.ts'
 import { answerOAuthError } from './oauth/oauth-error.ts'
 import { observe, observedDoor, type RequestObserver, type RequestTracer, trace, tracedDoor } from './observe.ts'
@@ -88,7 +88,7 @@ export function createApp(parts: AppParts): RequestListener {
   app.use(parts.admin.routes())
   for (const pages of parts.pages) app.use(pages.routes())
   app.use(nowhere(router))
-  app.on('error', (error: unknown) => parts.logFault({ error, requestId: '', path: '' }))
+  app.on('error', faultsOfKoa(parts))
   const behindKoa = app.callback()
   const direct = new Map<string | undefined, RequestListener>([
     ['/token', directDoor(layered(parts, '/token', parts.token))],

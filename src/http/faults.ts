@@ -38,7 +38,15 @@ export function faults({ isUnavailable, logFault }: FaultParts): Middleware {
   }
 }
 
-/** The same around a door that Koa does not stand before. */
+/** Logs what Koa is left with. A caller who hangs up while he follows something is no fault, and would drown the ones that are. */
+export const faultsOfKoa =
+  ({ logFault }: Pick<FaultParts, 'logFault'>) =>
+  (error: unknown): void => {
+    if ((error as NodeJS.ErrnoException | null)?.code === 'ERR_STREAM_PREMATURE_CLOSE') return
+    logFault({ error, requestId: '', path: '' })
+  }
+
+/** `faults` around a door that Koa does not stand before. */
 export function guardedDoor(
   serve: (door: Door) => Promise<void>,
   { isUnavailable, logFault }: FaultParts,

@@ -4,8 +4,6 @@ import { newRequestId } from './request-id.ts'
 
 /** Asked by who watches the process: an answer there says how the process is, however much it has to do. */
 const ALWAYS_ANSWERED: ReadonlySet<string | undefined> = new Set(['/healthz', '/readyz'])
-/** Open for as long as their followers listen: nothing to do, so not under way. */
-const FOLLOWED: ReadonlySet<string | undefined> = new Set(['/revocations', '/me/events'])
 /** With fewer under way it is not the requests that make the process late, but the machine: to turn one away would help nobody. */
 const MIN_IN_FLIGHT = 32
 const RETRY_AFTER_SECONDS = '1'
@@ -47,7 +45,10 @@ export function shedding({ isOver, answered }: Overload, onShed: () => void, han
   const underWay = () => {
     if (whole === undefined) {
       whole = 0
-      for (const { req, writableEnded } of taken) if (req.complete && !writableEnded) whole += 1
+      for (const answer of taken) {
+        if (isFollowed(answer)) taken.delete(answer)
+        else if (answer.req.complete && !answer.writableEnded) whole += 1
+      }
       // Counted once in a turn of the event loop, however many are turned away in it.
       setImmediate(() => {
         whole = undefined
@@ -61,7 +62,7 @@ export function shedding({ isOver, answered }: Overload, onShed: () => void, han
     // What came before the doors were open, and whose sender is gone, would never be told that it closed.
     const isUncounted = ALWAYS_ANSWERED.has(request.url) || request.socket.destroyed
     if (isUncounted || !isTooMuch()) {
-      if (isUncounted || FOLLOWED.has(request.url)) return handle(request, response)
+      if (isUncounted) return handle(request, response)
       const answers = ofConnection(request.socket)
       answers.add(response)
       taken.add(response)
@@ -86,6 +87,10 @@ export function shedding({ isOver, answered }: Overload, onShed: () => void, han
       .end(body)
   }
 }
+
+/** Open for as long as its follower listens: nothing to do, so not under way. Told by the answer, for a path has many spellings. */
+const isFollowed = (answer: ServerResponse): boolean =>
+  answer.headersSent && answer.getHeader('content-type') === 'text/event-stream'
 
 /** (RFC 9457) */
 const problemBody = (requestId: string) =>

@@ -64,6 +64,13 @@ test.each<[readonly string[], string]>([
   [['tokens', 'revoke', 'x', '-thumbprint-in-no-case'], 'unknown option'],
   [['tokens', 'revoke', 'x', '-Short1'], 'unknown option'],
   [['tokens', 'revoke', JTI, '--reason'], "option '--reason <text>' argument missing"],
+  // No word of a command is taken for "-V", with which many programs say their version: nothing done is no success.
+  [['tokens', 'revoke', '-V12345678901234567890', '--reason', 'two', 'words'], 'unknown option'],
+  [['tokens', 'revoke', '-V12345678901234567890', '--reason'], "option '--reason <text>' argument missing"],
+  [['tokens', 'revoke', '-V1234567890123456789'], 'unknown option'],
+  [['agents', 'suspend', '-Vfoo'], 'unknown option'],
+  [['records', 'tail', '-n', '-V'], 'Expected a whole number'],
+  [['-V'], 'unknown option'],
   // Never in another order than it was written: which is the agent, which the key?
   [['agents', 'keys', 'retire', '-prod-planner-00000001', 'kid', '--yes'], 'unknown option'],
   [['agents', 'keys', 'retire', JTI, `-A${JTI.slice(2)}`, '--yes'], 'unknown option'],

@@ -19,7 +19,10 @@ const server = createServer(
       shed += 1
     },
     (request, response) => {
-      if (request.url === '/hold' || request.url === '/revocations') held.push(response)
+      if (request.url?.startsWith('/revocations')) {
+        response.setHeader('Content-Type', 'text/event-stream').flushHeaders()
+        held.push(response)
+      } else if (request.url === '/hold') held.push(response)
       else response.end('{}')
     },
   ),
@@ -37,8 +40,10 @@ afterAll(() => {
 
 test('turned away only beyond capacity and with enough under way, in the words of each door; probes are answered', async () => {
   const statusOf = async (path: string) => (await send(`${url}${path}`, { method: 'POST', body: 'x' })).status
-  // Followers of the feed have nothing to do: they do not count.
-  const following = Array.from({ length: MIN_IN_FLIGHT }, () => send(`${url}/revocations`))
+  // Followers of the feed have nothing to do: they do not count, however they write its path.
+  const following = Array.from({ length: MIN_IN_FLIGHT }, (_, n) =>
+    send(`${url}/revocations${n % 2 === 0 ? '' : '?x'}`),
+  )
   await expect.poll(() => held.length).toBe(MIN_IN_FLIGHT)
   const followed = held.splice(0)
   isOver = true
@@ -115,6 +120,7 @@ test('who sends slowly, or holds a page open, is no work: only what has come who
           return response.end('{}')
         }
         request.resume()
+        if (request.url === '/me/events') response.setHeader('Content-Type', 'text/event-stream').flushHeaders()
         waiting.push(response)
         return undefined
       },

@@ -7,9 +7,7 @@ import type { Command } from 'commander'
 const DASHED_ID = /^-(?=.*[A-Z\d_])(?:[\w-]{21}|[\w-]{42})$/
 
 /**
- * Writes a command line so that nothing but options is read as one, where it can be told: the identifier that begins with "-" goes
- * behind a "--", and a value that does is joined to its option, for the program looks for options of its own before it knows the
- * command's, and would take "-V…" for its version.
+ * Writes a command line so that commander takes no identifier for an option: one that begins with "-" goes behind a "--".
  *
  * What is left as it came: a line with a "--" of its own, one whose last option lacks its value, and one that has another word
  * after the identifier, whose place among the arguments would change.
@@ -27,8 +25,7 @@ export function tellIdsFromOptions(argv: readonly string[], program: Command): r
     if (withValue.has(word)) {
       const value = argv[++n]
       if (value === undefined) return argv
-      if (word.startsWith('--') && value.length > 1 && value.startsWith('-')) words.push(`${word}=${value}`)
-      else words.push(word, value)
+      words.push(word, value)
     } else if (id === undefined && DASHED_ID.test(word)) {
       id = word
     } else {
@@ -36,7 +33,7 @@ export function tellIdsFromOptions(argv: readonly string[], program: Command): r
       words.push(word)
     }
   }
-  return id === undefined ? words : [...words, '--', id]
+  return id === undefined ? argv : [...words, '--', id]
 }
 
 function flagsWithValue(command: Command): ReadonlySet<string> {
