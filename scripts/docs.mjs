@@ -105,7 +105,7 @@ async function runCommand(session, { command, printed }) {
   if (/^(export|source) /.test(command)) session.before.push(text)
   const child = start(session, text)
   if (isServer || isInterrupted) {
-    const lines = before.split('\n').filter((line) => line !== '')
+    const lines = before.split('\n').filter((line) => line !== '' && line !== '…')
     const isThere = await until(() => lines.every((line) => linesOf(child).some((came) => same(line, came))), child)
     const seen = linesOf(child).join('\n')
     if (!isThere) return { ok: false, expected: before, came: `${seen}\n${child.errors}` }
