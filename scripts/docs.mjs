@@ -108,9 +108,10 @@ async function runCommand(session, { command, printed }) {
     const lines = before.split('\n').filter((line) => line !== '' && line !== '…')
     const isThere = await until(() => lines.every((line) => linesOf(child).some((came) => same(line, came))), child)
     const seen = linesOf(child).join('\n')
+    // Ended with the page, whatever it printed: the next page starts one of its own.
+    session.servers.push(child)
     if (!isThere) return { ok: false, expected: before, came: `${seen}\n${child.errors}` }
     if (!isInterrupted) {
-      session.servers.push(child)
       return { ok: true }
     }
     child.output = ''
